@@ -1,0 +1,1 @@
+"""handover: cars by the month, their keys and coupons. Floors: handlers -> wiring -> contexts -> kernel."""

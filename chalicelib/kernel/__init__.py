@@ -1,0 +1,1 @@
+"""Shared by every context and knowing none of them."""

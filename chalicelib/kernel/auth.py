@@ -1,0 +1,46 @@
+"""Who is calling, as the gateway's Cognito authorizer proved it.
+
+Smart-key holders have no authorizer: their handler hands the session cookie to a service.
+"""
+
+import re
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
+
+from chalice.app import CognitoUserPoolAuthorizer
+
+POOL_ARN: Any = {"Fn::GetAtt": ["Pool", "Arn"]}
+COGNITO = CognitoUserPoolAuthorizer("pool", provider_arns=[POOL_ARN])
+
+
+class Group(StrEnum):
+    """Cognito groups; whoever is in none is a customer."""
+
+    OPS = "ops"
+    PACKER = "packer"
+    COURIER = "courier"
+    AGENT = "agent"
+    SPONSOR = "sponsor"
+
+
+@dataclass(frozen=True)
+class Caller:
+    """`id` is the pool's `sub`."""
+
+    id: str
+    groups: frozenset[Group] = frozenset()
+
+
+def caller_of(event: dict[str, Any]) -> Caller | None:
+    """None when the gateway proved nobody: the test client lets a missing header through.
+
+    Groups come as a list, as "[ops]", or with commas or spaces, depending on who stands in for the gateway.
+    """
+    claims = ((event.get("requestContext") or {}).get("authorizer") or {}).get("claims") or {}
+    if not claims.get("sub") or claims.get("token_use", "id") != "id":
+        return None
+    names = claims.get("cognito:groups") or ""
+    words = names if isinstance(names, list) else re.findall(r"[\w-]+", str(names))
+    known = {group.value for group in Group}
+    return Caller(str(claims["sub"]), frozenset(Group(word) for word in words if word in known))

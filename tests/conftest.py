@@ -1,0 +1,111 @@
+"""What every test may lean on: a stage of its own, and DynamoDB with the tables of `infra/tables.yaml`."""
+
+import os
+
+os.environ.update(
+    STAGE="test",
+    AWS_DEFAULT_REGION="ap-northeast-2",
+    AWS_ACCESS_KEY_ID="testing",
+    AWS_SECRET_ACCESS_KEY="testing",
+    POWERTOOLS_DEV="false",
+    POWERTOOLS_METRICS_NAMESPACE="handover",
+    POWERTOOLS_METRICS_DISABLED="true",
+)
+os.environ.pop("AWS_ENDPOINT_URL", None)
+
+from collections.abc import Callable, Iterator  # noqa: E402
+from datetime import UTC, datetime, timedelta  # noqa: E402
+from pathlib import Path  # noqa: E402
+from typing import Any  # noqa: E402
+
+import pytest  # noqa: E402
+import yaml  # noqa: E402
+from moto import mock_aws  # noqa: E402
+
+from chalicelib.kernel import aws  # noqa: E402
+from tests.strict import strict  # noqa: E402
+
+ROOT = Path(__file__).parent.parent
+NOON = datetime(2026, 3, 2, 3, 0, tzinfo=UTC)
+"""Twelve o'clock in Seoul, on a Monday."""
+
+
+class Cfn(yaml.SafeLoader):
+    """YAML with CloudFormation's short forms kept as (tag, value)."""
+
+
+Cfn.add_multi_constructor("!", lambda loader, tag, node: (tag, getattr(node, "value", None)))
+
+
+def table_definitions() -> list[dict[str, Any]]:
+    """The tables of the template as CreateTable takes them."""
+    template = yaml.load((ROOT / "infra" / "tables.yaml").read_text(), Loader=Cfn)  # noqa: S506
+    kept = (
+        "TableName",
+        "BillingMode",
+        "AttributeDefinitions",
+        "KeySchema",
+        "GlobalSecondaryIndexes",
+    )
+    tables = []
+    for resource in template["Resources"].values():
+        if resource["Type"] == "AWS::DynamoDB::Table":
+            table = {name: value for name, value in resource["Properties"].items() if name in kept}
+            table["TableName"] = table["TableName"][1].replace("${Stage}", "test")
+            tables.append(table)
+    return tables
+
+
+@pytest.fixture
+def dynamodb() -> Iterator[Any]:
+    """A fresh, strict DynamoDB with every table of the stage `test`; also SNS, events and secrets on moto."""
+    with mock_aws(), strict():
+        aws.client.cache_clear()
+        client = aws.client("dynamodb")
+        for table in table_definitions():
+            client.create_table(**table)
+        yield client
+    aws.client.cache_clear()
+
+
+class Hands:
+    """A clock that stands still until it is moved."""
+
+    def __init__(self, at: datetime = NOON) -> None:
+        self.at = at
+
+    def __call__(self) -> datetime:
+        return self.at
+
+    def move(self, **by: float) -> None:
+        self.at += timedelta(**by)
+
+
+@pytest.fixture
+def clock() -> Hands:
+    return Hands()
+
+
+@pytest.fixture
+def new_id() -> Callable[[str], str]:
+    counted: dict[str, int] = {}
+
+    def make(prefix: str) -> str:
+        counted[prefix] = counted.get(prefix, 0) + 1
+        return f"{prefix}_{counted[prefix]:04d}"
+
+    return make
+
+
+@pytest.fixture
+def api(dynamodb: Any) -> Iterator[Any]:
+    """The whole application on the strict DynamoDB, its cached services made anew."""
+    from chalicelib import wiring
+    from tests.api import Api
+
+    for built in vars(wiring).values():
+        if hasattr(built, "cache_clear"):
+            built.cache_clear()
+    caller = Api()
+    with caller.stack:
+        yield caller

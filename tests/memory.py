@@ -1,0 +1,44 @@
+"""The memory twin of `kernel.tables.AllOrNothing`: clauses of what must hold and what then happens."""
+
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from chalicelib.kernel.errors import HandoverError
+from chalicelib.kernel.facts import Fact
+
+LOCK = threading.RLock()
+
+
+@dataclass(frozen=True)
+class _Clause:
+    holds: Callable[[], bool]
+    then: Callable[[], None]
+    otherwise: type[HandoverError] | Callable[[], Exception]
+
+
+class MemoryWrite:
+    """The first clause that does not hold, in the caller's order, decides what is raised."""
+
+    def __init__(self) -> None:
+        self._clauses: list[_Clause] = []
+
+    def clause(
+        self,
+        *,
+        holds: Callable[[], bool] = lambda: True,
+        then: Callable[[], None] = lambda: None,
+        otherwise: type[HandoverError] | Callable[[], Exception] = HandoverError,
+    ) -> None:
+        self._clauses.append(_Clause(holds, then, otherwise))
+
+    def fact(self, facts: list[Fact], fact: Fact) -> None:
+        self.clause(then=lambda: facts.append(fact))
+
+    def commit(self) -> None:
+        with LOCK:
+            for clause in self._clauses:
+                if not clause.holds():
+                    raise clause.otherwise()
+            for clause in self._clauses:
+                clause.then()
