@@ -21,4 +21,5 @@ def client(service: str, attempts: int = 3) -> Any:
         retries={"total_max_attempts": attempts, "mode": "standard"},
         parameter_validation=False,
     )
-    return boto3.client(service, region_name=SETTINGS.region, config=config)
+    make: Any = boto3.client
+    return make(service, region_name=SETTINGS.region, config=config)

@@ -1,0 +1,77 @@
+# The commands of the house. Each works on a fresh machine with Python >= 3.11 and installs what it needs.
+SHELL := /bin/bash
+PYTHON ?= python3
+BIN := .venv/bin
+PIP_INSTALL := -m pip install --quiet --disable-pip-version-check --require-hashes -r
+OUT := .local/package
+export PIP_NO_INPUT := 1
+
+.DEFAULT_GOAL := help
+.PHONY: help setup up down run test check bench package bootstrap deploy invoke lock chromium stage
+
+help:
+	@grep -E '^[a-z-]+:.*## ' Makefile | sed -E 's/:.*## /\t/' | expand -t 12
+
+run: setup ## start the local stack, play the recovery story once, keep serving until Ctrl-C
+	@$(BIN)/python -m infra.local.story
+
+up: setup ## start the local stack in the background; .local/stack.json says where everything is
+	@$(BIN)/python -m infra.local.stack up
+
+down: .venv/ready ## stop the local stack
+	@$(BIN)/python -m infra.local.stack down
+
+check: .venv/ready ## formatter, linter, types, import contracts, templates
+	@$(BIN)/ruff format --check .
+	@$(BIN)/ruff check .
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports
+	@$(BIN)/python -m infra.rules
+	@$(BIN)/cfn-lint infra/tables.yaml infra/iot.yaml .local/check/sam.yaml
+
+test: setup chromium ## everything CI runs
+	@$(BIN)/python -m tests.run
+
+bench: setup ## benchmarks: a table and .local/bench.json
+	@$(BIN)/python -m tests.bench
+
+package: .venv/ready stage ## the CloudFormation artefacts, the same for every stage
+	@$(BIN)/python -m infra.package --out $(OUT)
+
+bootstrap: .venv/ready stage ## what an AWS account needs before STAGE= can be deployed
+	@$(BIN)/python -m infra.bootstrap $(STAGE)
+
+deploy: .venv/ready stage ## tables, app and IoT stacks of STAGE= to AWS, with ordinary credentials
+	@$(BIN)/python -m infra.deploy $(STAGE)
+
+invoke: .venv/ready ## one Lambda with one sample event, on the local stack: EVENT=events/...json
+	@$(BIN)/python -m infra.local.invoke "$(EVENT)"
+
+setup: .venv/ready .venv-emulator/ready ## the two virtual environments: ours, and the emulator's own
+
+.venv/ready: requirements-dev.lock
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "handover needs Python 3.11 or newer: make PYTHON=/path/to/python3.11" >&2; exit 1; }
+	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	@$(BIN)/python $(PIP_INSTALL) $<
+	@touch $@
+
+.venv-emulator/ready: infra/local/emulator.lock
+	@test -x .venv-emulator/bin/python || $(PYTHON) -m venv .venv-emulator
+	@.venv-emulator/bin/python $(PIP_INSTALL) $<
+	@touch $@
+
+stage:
+	@[[ "$(MAKECMDGOALS)" == *package* || "$(STAGE)" =~ ^[a-z][a-z0-9]{1,15}$$ ]] || { echo "say which stage, in lower case: make $(MAKECMDGOALS) STAGE=prod" >&2; exit 1; }
+
+chromium:
+	@if command -v chromium >/dev/null || [ -x "$(CHROMIUM)" ]; then exit 0; fi; \
+	if [ -f /etc/debian_version ] && [ "$$(id -u)" = 0 ]; then \
+	  apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -qq -y --no-install-recommends chromium fonts-noto-cjk >/dev/null; \
+	else echo "the page tests need Chromium: install it, or set CHROMIUM=/path/to/it" >&2; exit 1; fi
+
+LOCK := .venv-lock/bin/pip-compile --quiet --upgrade --generate-hashes --allow-unsafe --strip-extras --no-annotate --no-header \
+  --no-emit-index-url --no-emit-find-links --no-emit-trusted-host
+lock: ## the newest versions that fit requirements-dev.in and infra/local/emulator.in
+	@test -x .venv-lock/bin/pip-compile || { $(PYTHON) -m venv .venv-lock && .venv-lock/bin/pip install --quiet pip-tools; }
+	@$(LOCK) requirements-dev.in --output-file requirements-dev.lock
+	@$(LOCK) infra/local/emulator.in --output-file infra/local/emulator.lock

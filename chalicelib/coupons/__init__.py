@@ -1,0 +1,4 @@
+"""Campaigns and their budgets, coupon codes, "my coupons", and the holding of a discount for a checkout.
+
+Owns the table `<stage>-coupons`. Publishes CampaignCreated and CodeBatchRequested; hears CodeBatchRequested.
+"""

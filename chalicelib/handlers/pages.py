@@ -1,0 +1,51 @@
+"""The pages' entry points: two pages, their files, the public settings, the overview."""
+
+from chalicelib import wiring
+from chalicelib.kernel.auth import Group
+from chalicelib.kernel.http import PUBLIC, Answer, Routes
+from chalicelib.kernel.settings import SETTINGS
+from chalicelib.pages.model import safety_headers
+from chalicelib.pages.schemas import ConfigView, OverviewView
+
+routes = Routes(__name__)
+
+
+@routes.get("/k", who=PUBLIC)
+def smart_key_page() -> Answer:
+    """The smart-key page, without any look-up: a link's code is in the fragment and never arrives here."""
+    page = wiring.page_files().template("smart-key.html")
+    return Answer(page.body, safety_headers(), content_type=page.content_type)
+
+
+@routes.get("/k-worker.js", who=PUBLIC)
+def smart_key_worker() -> Answer:
+    """The service worker that keeps the smart-key page's shell for when there is no network"""
+    script = wiring.page_files().template("k-worker.js")
+    return Answer(script.body, safety_headers(), content_type=script.content_type)
+
+
+@routes.get("/ops", who=PUBLIC)
+def ops_page() -> Answer:
+    """The ops page; everything it shows is behind a sign-in"""
+    page = wiring.page_files().template("ops.html")
+    return Answer(page.body, safety_headers(SETTINGS.cognito_endpoint), content_type=page.content_type)
+
+
+@routes.get("/assets/{version}/{name}", who=PUBLIC)
+def asset(version: str, name: str) -> Answer:
+    """A static file of the pages; kept by browsers for ever under the version of its release"""
+    file = wiring.page_files().asset(version, name)
+    headers = {**safety_headers(), "Cache-Control": file.cache}
+    return Answer(file.body, headers, content_type=file.content_type)
+
+
+@routes.get("/v1/config", who=PUBLIC)
+def config() -> ConfigView:
+    """What a page needs to sign somebody in"""
+    return ConfigView(SETTINGS.region, SETTINGS.user_pool_client_id, SETTINGS.cognito_endpoint)
+
+
+@routes.get("/v1/ops/overview", who=Group.OPS)
+def overview() -> OverviewView:
+    """What is about to go wrong: today's smart keys, key shipments in trouble, overdue work"""
+    return OverviewView.of(wiring.overview().overview())

@@ -1,0 +1,91 @@
+"""What the overview shows, and what a browser may do with our pages."""
+
+from dataclasses import dataclass
+from datetime import date, datetime
+from enum import StrEnum
+
+MOST_ROWS = 100
+"""A list on the one screen is for acting on, not for reading to its end."""
+
+LOCKED_DOWN = {
+    "default-src": "'none'",
+    "script-src": "'self'",
+    "style-src": "'self'",
+    "connect-src": "'self'",
+    "img-src": "'self'",
+    "manifest-src": "'self'",
+    "worker-src": "'self'",
+    "base-uri": "'none'",
+    "form-action": "'none'",
+    "frame-ancestors": "'none'",
+}
+
+
+def safety_headers(connect: str = "") -> dict[str, str]:
+    """`connect`: the one other origin the page may call."""
+    policy = LOCKED_DOWN | {"connect-src": f"'self' {connect}".strip()}
+    return {
+        "Content-Security-Policy": "; ".join(f"{name} {value}" for name, value in policy.items()),
+        "Referrer-Policy": "no-referrer",
+        "X-Robots-Tag": "noindex, nofollow",
+        "X-Content-Type-Options": "nosniff",
+        "Permissions-Policy": "camera=(), microphone=(), geolocation=()",
+        "Cross-Origin-Opener-Policy": "same-origin",
+    }
+
+
+class Step(StrEnum):
+    """How far a smart key has come that has not opened its car."""
+
+    WAITING = "waiting"
+    SENT = "sent"
+    OPENED = "opened"
+
+
+@dataclass(frozen=True)
+class Stuck:
+    """Somebody who cannot get into their car. `link_died`: its tries were used up."""
+
+    contract_id: str
+    car_id: str
+    step: Step
+    link_died: bool
+    since: datetime
+
+
+@dataclass(frozen=True)
+class Funnel:
+    """One day's smart keys, each counted once: issued = unlocked + ended + len(stuck).
+
+    `ended`: revoked or run out before the car ever opened.
+    """
+
+    issued: int
+    unlocked: int
+    ended: int
+    stuck: tuple[Stuck, ...]
+
+    def at(self, step: Step) -> int:
+        return sum(each.step == step for each in self.stuck)
+
+
+@dataclass(frozen=True)
+class Trouble:
+    """A key shipment that went wrong and is not repaired."""
+
+    shipment_id: str
+    contract_id: str
+    kind: str
+    since: datetime
+
+
+@dataclass(frozen=True)
+class Overview:
+    """`oldest_due`: when the oldest timer that no sweep has taken ran out; None when none has."""
+
+    at: datetime
+    day: date
+    funnel: Funnel
+    troubles: tuple[Trouble, ...]
+    more_troubles: bool
+    oldest_due: datetime | None

@@ -1,0 +1,85 @@
+"""What the pages read."""
+
+from datetime import date, datetime
+
+import msgspec
+
+from chalicelib.pages.model import MOST_ROWS, Funnel, Overview, Step
+
+
+class ConfigView(msgspec.Struct, frozen=True):
+    """What a page needs to sign somebody in; nothing here is secret."""
+
+    region: str
+    user_pool_client_id: str
+    cognito_endpoint: str
+
+
+class FunnelView(msgspec.Struct, frozen=True):
+    """issued = unlocked + opened + sent + waiting + ended; stuck = opened + sent + waiting."""
+
+    issued: int
+    unlocked: int
+    opened: int
+    sent: int
+    waiting: int
+    ended: int
+    stuck: int
+
+    @classmethod
+    def of(cls, funnel: Funnel) -> "FunnelView":
+        return cls(
+            issued=funnel.issued,
+            unlocked=funnel.unlocked,
+            opened=funnel.at(Step.OPENED),
+            sent=funnel.at(Step.SENT),
+            waiting=funnel.at(Step.WAITING),
+            ended=funnel.ended,
+            stuck=len(funnel.stuck),
+        )
+
+
+class StuckView(msgspec.Struct, frozen=True):
+    contract_id: str
+    car_id: str
+    step: Step
+    link_died: bool
+    since: datetime
+
+
+class TroubleView(msgspec.Struct, frozen=True):
+    shipment_id: str
+    contract_id: str
+    kind: str
+    since: datetime
+
+
+class OverviewView(msgspec.Struct, frozen=True):
+    """`stuck` and `troubles` name the longest waiting; `more_troubles`: there are others."""
+
+    at: datetime
+    day: date
+    funnel: FunnelView
+    stuck: list[StuckView]
+    troubles: list[TroubleView]
+    more_troubles: bool
+    oldest_due: datetime | None
+
+    @classmethod
+    def of(cls, overview: Overview) -> "OverviewView":
+        waiting = sorted(overview.funnel.stuck, key=lambda each: each.since)
+        return cls(
+            at=overview.at,
+            day=overview.day,
+            funnel=FunnelView.of(overview.funnel),
+            stuck=[
+                StuckView(each.contract_id, each.car_id, each.step, each.link_died, each.since)
+                for each in waiting[:MOST_ROWS]
+            ],
+            troubles=[
+                TroubleView(each.shipment_id, each.contract_id, each.kind, each.since)
+                for each in overview.troubles
+            ],
+            more_troubles=overview.more_troubles,
+            oldest_due=overview.oldest_due,
+        )

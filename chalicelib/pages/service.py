@@ -1,0 +1,41 @@
+"""The one screen of operations, asked from the contexts that know."""
+
+from collections.abc import Sequence
+from datetime import date, datetime
+from typing import Protocol
+
+from chalicelib.kernel.clock import KST, Clock
+from chalicelib.pages.model import MOST_ROWS, Funnel, Overview, Trouble
+
+
+class Grants(Protocol):
+    def funnel(self, day: date) -> Funnel:
+        """The smart keys issued on a day in Seoul. Never a Scan."""
+
+
+class Shipments(Protocol):
+    def troubles(self, limit: int) -> Sequence[Trouble]:
+        """Longest in trouble first."""
+
+    def oldest_due(self, at: datetime) -> datetime | None:
+        """The earliest timer that ran out before `at` and that no sweep has taken."""
+
+
+class OverviewService:
+    def __init__(self, grants: Grants, shipments: Shipments, now: Clock) -> None:
+        self._grants = grants
+        self._shipments = shipments
+        self._now = now
+
+    def overview(self) -> Overview:
+        at = self._now()
+        day = at.astimezone(KST).date()
+        troubles = self._shipments.troubles(MOST_ROWS + 1)
+        return Overview(
+            at=at,
+            day=day,
+            funnel=self._grants.funnel(day),
+            troubles=tuple(troubles[:MOST_ROWS]),
+            more_troubles=len(troubles) > MOST_ROWS,
+            oldest_due=self._shipments.oldest_due(at),
+        )

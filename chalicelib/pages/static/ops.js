@@ -1,0 +1,121 @@
+// The ops page: sign in, then the overview, asked again every few seconds while somebody looks.
+
+import { ago, ask, clearFailure, fail, find, hasWord, inSeoul, Lost, put, show, shown, speak, submitting, word } from "./kit.js";
+import { signIn, signOut, token } from "./sign-in.js";
+import { words } from "./words-ops.js";
+
+const REFRESH_MS = 5_000;
+const TOO_LATE_MS = 120_000;
+const STEPS = ["unlocked", "opened", "sent", "waiting", "ended"];
+const CLOCK = { hour: "2-digit", minute: "2-digit", second: "2-digit" };
+const MOMENT = { month: "short", day: "numeric", hour: "2-digit", minute: "2-digit" };
+
+let overview = null;
+
+async function enter() {
+  const why = await signIn(find("user").value.trim(), find("password").value);
+  if (why) return fail(find("sign-in-error"), why, why === "in.refused" ? find("password") : null);
+  find("password").value = "";
+  await refresh();
+}
+
+function leave(why) {
+  signOut();
+  overview = null;
+  find("sign-out").hidden = true;
+  show("sign-in");
+  if (why) fail(find("sign-in-error"), why);
+}
+
+async function refresh() {
+  if (!token()) return leave();
+  try {
+    const { status, data } = await ask("GET", "v1/ops/overview", { token: token() });
+    if (status === 401) return leave("in.ended");
+    if (status === 403) return leave("in.forbidden");
+    if (status !== 200) return noNews();
+    overview = data;
+    find("sign-out").hidden = false;
+    find("stale").hidden = true;
+    draw();
+    if (shown() !== "overview") show("overview");
+  } catch (problem) {
+    if (!(problem instanceof Lost)) throw problem;
+    noNews();
+  }
+}
+
+/** Old figures stay, and say how old they are. */
+function noNews() {
+  if (!overview) return leave("lost");
+  find("stale").hidden = false;
+  put("stale", word("stale", { when: inSeoul(overview.at, CLOCK) }));
+}
+
+function draw() {
+  if (!overview) return;
+  put("fresh", word("fresh", { when: inSeoul(overview.at, CLOCK) }));
+  put("day", overview.day);
+  drawFunnel(overview.funnel);
+  drawTable("waiting", overview.stuck, overview.funnel.stuck, stuckCells);
+  drawTable("troubles", overview.troubles, `${overview.troubles.length}${overview.more_troubles ? "+" : ""}`, troubleCells);
+  drawDue(overview.oldest_due);
+}
+
+function drawFunnel(funnel) {
+  for (const name of ["issued", "unlocked", "stuck"]) put(name, String(funnel[name]));
+  for (const part of find("bar").children) part.style.flexGrow = funnel[part.dataset.step];
+  find("steps").replaceChildren(...STEPS.map((step) => legend(step, funnel[step])));
+  const total = STEPS.reduce((sum, step) => sum + funnel[step], 0);
+  const addsUp = total === funnel.issued && funnel.stuck === total - funnel.unlocked - funnel.ended;
+  put("sum", word(addsUp ? "keys.sum" : "keys.wrong", funnel));
+  find("sum").classList.toggle("error", !addsUp);
+}
+
+function legend(step, count) {
+  const item = document.createElement("li");
+  const number = document.createElement("b");
+  number.textContent = count;
+  item.dataset.step = step;
+  item.append(`${word(`step.${step}`)} `, number);
+  return item;
+}
+
+/** `id` names the table, `<id>-count` its number, `<id>-none` what stands in for an empty one. */
+function drawTable(id, rows, count, cells) {
+  put(`${id}-count`, String(count));
+  find(`${id}-none`).hidden = rows.length > 0;
+  find(id).parentElement.hidden = rows.length === 0;
+  find(id).tBodies[0].replaceChildren(...rows.map((row) => line(cells(row))));
+}
+
+function stuckCells({ contract_id: contract, car_id: car, step, link_died: died, since }) {
+  return [word(died ? "step.died" : `step.${step}`), contract, car, moment(since)];
+}
+
+function troubleCells({ kind, contract_id: contract, since }) {
+  return [hasWord(`kind.${kind}`) ? word(`kind.${kind}`) : kind, contract, moment(since)];
+}
+
+const moment = (time) => `${ago(time)} · ${inSeoul(time, MOMENT)}`;
+
+function line(texts) {
+  const row = document.createElement("tr");
+  for (const text of texts) row.insertCell().textContent = text;
+  return row;
+}
+
+function drawDue(since) {
+  put("due", since ? ago(since) : word("due.none"));
+  find("due").classList.toggle("late", Boolean(since) && Date.now() - Date.parse(since) > TOO_LATE_MS);
+}
+
+speak(words, () => {
+  clearFailure(find("sign-in-form"));
+  draw();
+});
+submitting(find("sign-in-form"), find("sign-in-error"), enter);
+find("sign-out").addEventListener("click", () => leave());
+document.addEventListener("visibilitychange", () => !document.hidden && token() && refresh());
+setInterval(() => !document.hidden && shown() === "overview" && refresh(), REFRESH_MS);
+await refresh();

@@ -1,0 +1,121 @@
+// The smart-key page: link, proof, car; and a new link when this one has ended. One view at a time.
+
+import { ask, clearFailure, fail, find, Lost, show, shown, speak, submitting, word } from "./kit.js";
+import { drawCar, forgetCar, hasCar, listenToCar, meetCar } from "./car.js";
+import { exchangeKey, forgetCode, openedBefore, takeCode } from "./link.js";
+import { digits, drawRenewal, isProof, listenToRenewal, renew } from "./renew.js";
+import { words } from "./words-smart-key.js";
+
+const REFRESH_MS = 20_000;
+const SHUT = { NOT_YET_VALID: "early", GRANT_REVOKED: "revoked" };
+
+let code = takeCode();
+let trouble = "broken";
+
+async function start() {
+  if (code === "") return renew("broken");
+  if (code && !(await openedBefore(code))) return show("proof");
+  await refresh(code ? "used" : "none");
+}
+
+/** Asks who we are and how the car is. Without an answer a car already on screen stays there. */
+async function refresh(why = "none") {
+  try {
+    const { status, data } = await ask("GET", "v1/smart-key");
+    if (status === 200) {
+      meetCar(data);
+      if (shown() !== "car") show("car");
+    } else if (SHUT[data.code]) {
+      forgetCar();
+      cannot(SHUT[data.code]);
+    } else if (status < 500 && status !== 429) {
+      end(hasCar() ? "ended" : why);
+    } else if (!hasCar()) cannot("broken");
+  } catch (problem) {
+    if (!(problem instanceof Lost)) throw problem;
+    if (!hasCar()) cannot(navigator.onLine ? "broken" : "nonet");
+  }
+}
+
+function end(why) {
+  forgetCar();
+  renew(why);
+}
+
+function cannot(what) {
+  trouble = what;
+  drawTrouble();
+  if (shown() !== "trouble") show("trouble");
+}
+
+function drawTrouble() {
+  find("trouble-title").textContent = word(`${trouble}.title`);
+  find("trouble-lead").textContent = word(`${trouble}.lead`);
+}
+
+async function exchange(form) {
+  const input = find("proof");
+  const place = find("proof-error");
+  const proof = digits(input.value);
+  if (!isProof(proof)) return fail(place, "proof.shape", input);
+  const key = await exchangeKey(code, proof);
+  const { status, wait, data } = await ask("POST", "v1/smart-key/exchange", { body: { code, proof }, key, timeout: 12_000 });
+  if (status === 429) return fail(place, "wait.more", null, wait);
+  if (status === 409 || status >= 500) return fail(place, "lost");
+  if (status >= 300 && data.code !== "LINK_INVALID") return fail(place, "proof.refused", input);
+  form.reset();
+  await forgetCode(code);
+  code = null;
+  if (status >= 300) return renew("over");
+  await refresh();
+}
+
+function connection() {
+  find("offline").hidden = navigator.onLine;
+  if (navigator.onLine && ["trouble", "car"].includes(shown())) refresh();
+}
+
+function offerInstalling() {
+  const button = find("install");
+  window.addEventListener("beforeinstallprompt", (event) => {
+    event.preventDefault();
+    button.hidden = false;
+    button.onclick = () => {
+      button.hidden = true;
+      event.prompt();
+    };
+  });
+  find("install-ios").hidden = navigator.standalone !== false; // only Safari on a phone has it
+}
+
+function lookAgain() {
+  if (!document.hidden && shown() === "car") refresh();
+}
+
+function listen() {
+  submitting(find("proof-form"), find("proof-error"), exchange);
+  listenToRenewal();
+  listenToCar(refresh);
+  find("again").addEventListener("click", () => refresh());
+  window.addEventListener("online", connection);
+  window.addEventListener("offline", connection);
+  window.addEventListener("hashchange", () => {
+    if (!location.hash) return;
+    code = takeCode();
+    start();
+  });
+  document.addEventListener("visibilitychange", lookAgain);
+  setInterval(lookAgain, REFRESH_MS);
+}
+
+speak(words, () => {
+  for (const form of document.querySelectorAll("form")) clearFailure(form);
+  drawTrouble();
+  drawRenewal();
+  drawCar();
+});
+listen();
+offerInstalling();
+find("offline").hidden = navigator.onLine;
+navigator.serviceWorker?.register("k-worker.js", { scope: "k" }).catch(() => {});
+await start();

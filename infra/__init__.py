@@ -1,0 +1,1 @@
+"""Templates, their rules, and the local stack."""

@@ -1,0 +1,1 @@
+"""The local stack: the same templates that AWS gets, on one machine."""

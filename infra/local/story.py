@@ -1,0 +1,133 @@
+"""The recovery story: what went wrong offline is put right online, and every number is checked against the rows.
+
+`python -m infra.local.story` plays it once against the running local stack, prints a closing table, writes
+`.local/story.json`, and ends with 1 when a line does not add up.
+"""
+
+import json
+import re
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+from infra.local import accounts, histories, race
+from infra.local.cast import KINDS, Part, Stage, each, scanners
+from infra.local.client import Api, POOL
+from infra.local.scene import Scene, set_scene
+
+LINK = re.compile(r"(https?://\S+)#([A-Za-z0-9_-]+)")
+PATIENCE_SECONDS = 40.0
+FINAL = {"SUCCEEDED", "ALREADY_DONE", "REJECTED", "FAILED", "NOT_SENT", "UNKNOWN_FINAL"}
+ATTEMPTS = 2000
+
+
+class Show:
+    """The live display: one bar for each thing that is counted."""
+
+    def __init__(self, console: Console) -> None:
+        columns = (
+            TextColumn("{task.description:<34}"),
+            BarColumn(bar_width=30),
+            MofNCompleteColumn(),
+            TimeElapsedColumn(),
+        )
+        self._progress = Progress(*columns, console=console)
+
+    @contextmanager
+    def live(self) -> Iterator["Show"]:
+        with self._progress:
+            yield self
+
+    def count(self, what: str, total: int) -> Callable[[int], None]:
+        """A bar of `total`; the function returned adds to it."""
+        task = self._progress.add_task(what, total=total)
+        return lambda by=1: self._progress.advance(task, by)
+
+
+def carriers_report(scene: Scene, show: Show) -> None:
+    """Each carrier posts what it knows of each parcel, step by step, signed."""
+    delta = histories.delta(datetime.now(UTC))
+    posts = [
+        (part, list(histories.webhooks(part.carrier, part.history, part.tracking, delta)))
+        for part in scene.parts
+    ]
+    done = show.count("webhooks taken from carriers", sum(len(raws) for _, raws in posts))
+
+    def post(one: tuple[Part, list[bytes]]) -> None:
+        part, raws = one
+        for raw in raws:
+            scene.stage.public.webhook(part.carrier, scene.secrets[part.carrier], raw).expect(200)
+            done(1)
+
+    each(posts, post)
+
+
+def customers_scan(scene: Scene, show: Show) -> None:
+    """Who has an envelope scans the tag in it; who should have one and has none says so."""
+    scanning = list(scanners(scene.parts))
+    done = show.count("keys scanned by their customers", len(scanning))
+
+    def scan(part: Part) -> None:
+        tag = scene.parts[part.partner].key_tag if part.kind == "wrong_key" else part.key_tag
+        body: dict[str, Any] = {"not_received": True} if part.kind == "wrong_address" else {"key_tag": tag}
+        scene.stage.customer(part).post(f"/v1/contracts/{part.contract_id}/key/receipt", body).expect(200)
+        done(1)
+
+    each(scanning, scan)
+
+
+def sweep(scene: Scene, show: Show) -> None:
+    """The deadline job, invoked until nothing is due any more."""
+    done = show.count("overdue keys found by the sweep", KINDS["late"])
+    while claimed := scene.invoke("keys_sweep", {})["claimed"]:
+        done(claimed)
+
+
+def links(scene: Scene, show: Show) -> dict[str, str]:
+    """Phone -> code of every link that arrived by SMS, waited for until all are there or patience ends."""
+    stranded = {part.phone for part in scene.parts if part.stranded}
+    done = show.count("links sent by SMS", len(stranded))
+    found: dict[str, str] = {}
+    until = time.monotonic() + PATIENCE_SECONDS
+    while len(found) < len(stranded) and time.monotonic() < until:
+        fresh = {phone: code for phone, code in scene.outbox().items() if phone not in found}
+        found.update(fresh)
+        done(len(fresh))
+        time.sleep(0.5)
+    return found
+
+
+def open_cars(scene: Scene, codes: dict[str, str], show: Show) -> None:
+    """Each stranded customer opens the link, proves who they are, and presses unlock."""
+    waiting = [part for part in scene.parts if part.phone in codes]
+    opened = show.count("links opened", len(waiting))
+    unlocked = show.count("cars unlocked over MQTT", len(waiting))
+
+    def rescue(part: Part) -> None:
+        body = {"code": codes[part.phone], "proof": part.proof}
+        reply = scene.stage.public.post("/v1/smart-key/exchange", body)
+        reply.expect(204)
+        opened(1)
+        holder = Api(scene.stage.base, cookie=reply.headers["Set-Cookie"].split(";")[0])
+        part.outcome = press(holder)
+        if part.outcome in ("SUCCEEDED", "ALREADY_DONE"):
+            unlocked(1)
+
+    each(waiting, rescue)
+
+
+def press(holder: Api) -> str:
+    """The final state of an unlock, with its reason when it is none of success."""
+    command = holder.post("/v1/smart-key/commands", {"action": "unlock"}).expect(202)
+    until = time.monotonic() + PATIENCE_SECONDS
+    while command["state"] not in FINAL and time.monotonic() < until:
+        time.sleep(0.3)
+        command = holder.get(f"/v1/smart-key/commands/{command['command_id']}").expect(200)
+    return str(command["state"] if command["state"] in ("SUCCEEDED", "ALREADY_DONE") else command["reason"])

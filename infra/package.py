@@ -1,0 +1,103 @@
+"""Makes the artefact of a deploy: Chalice's package with our template merged in, then pruned and compiled.
+
+Chalice's zip carries botocore's description of every AWS service and no bytecode. `/var/task` is read-only:
+without bytecode every cold start compiles every module again. Ours is compared with no source (PEP 552,
+unchecked-hash), since the zip is never edited in place.
+"""
+
+import argparse
+import compileall
+import os
+import py_compile
+import re
+import shutil
+import subprocess
+import sys
+import zipfile
+from dataclasses import dataclass
+from pathlib import Path
+
+import yaml
+
+ROOT = Path(__file__).parent.parent
+SERVICES = {"dynamodb", "events", "iot-data", "secretsmanager", "sns"}
+"""The AWS services the Lambdas call; the description of every other one stays out of the zip."""
+
+NEEDLESS = re.compile(r"(^|/)(tests?|__pycache__|examples)/|\.pyi$|\.pyc$|/examples-1\.json(\.gz)?$")
+EPOCH = (2020, 1, 1, 0, 0, 0)
+
+
+class NotPackaged(Exception):
+    """The package could not be made; the sentence says why."""
+
+
+@dataclass(frozen=True)
+class Package:
+    """`template` is the SAM template, whose functions all point at `code`."""
+
+    template: Path
+    code: Path
+
+
+def package(out: Path) -> Package:
+    """The same sources give the same bytes, so that an unchanged function is not deployed again."""
+    made = render(out)
+    _prune_and_compile(made.code, out / "code")
+    return made
+
+
+def render(out: Path) -> Package:
+    """What Chalice makes of app.py and infra/app.yaml, its zip as it comes."""
+    shutil.rmtree(out, ignore_errors=True)
+    command = [str(Path(sys.executable).with_name("chalice")), "package", "--stage", "main"]
+    command += ["--template-format", "yaml", "--merge-template", "infra/app.yaml", str(out)]
+    environment = {"AWS_DEFAULT_REGION": "ap-northeast-2", **os.environ, "STAGE": "package"}
+    done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
+    made = Package(out / "sam.yaml", out / "deployment.zip")
+    if done.returncode or not made.code.exists():
+        last = (done.stderr.strip() or done.stdout.strip()).splitlines()[-1:]
+        raise NotPackaged("chalice package failed: " + "".join(last))
+    _must_be_declared(made.template)
+    return made
+
+
+def _must_be_declared(template: Path) -> None:
+    """Chalice merges a resource that no handler declares without a word, and it has no type then."""
+    resources = yaml.safe_load(template.read_text())["Resources"]
+    unknown = [name for name, resource in resources.items() if "Type" not in resource]
+    if unknown:
+        raise NotPackaged(f"infra/app.yaml extends functions that no handler declares: {', '.join(unknown)}")
+
+
+def needed(name: str) -> bool:
+    """Whether a file of the zip is of any use in a Lambda."""
+    data = re.match(r"botocore/data/([^/]+)/", name)
+    return not NEEDLESS.search(name) and (data is None or data.group(1) in SERVICES)
+
+
+def _prune_and_compile(code: Path, work: Path) -> None:
+    with zipfile.ZipFile(code) as full:
+        full.extractall(work, [name for name in full.namelist() if needed(name)])
+    compileall.compile_dir(
+        work,
+        quiet=2,
+        stripdir=str(work),
+        prependdir="/var/task",
+        invalidation_mode=py_compile.PycInvalidationMode.UNCHECKED_HASH,
+    )
+    with zipfile.ZipFile(code, "w", zipfile.ZIP_DEFLATED) as small:
+        for path in sorted(path for path in work.rglob("*") if path.is_file()):
+            entry = zipfile.ZipInfo(path.relative_to(work).as_posix(), EPOCH)
+            entry.external_attr = 0o644 << 16
+            small.writestr(entry, path.read_bytes(), zipfile.ZIP_DEFLATED)
+    shutil.rmtree(work)
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description="make the CloudFormation artefacts")
+    parser.add_argument("--out", type=Path, default=ROOT / ".local" / "package")
+    try:
+        made = package(parser.parse_args().out)
+    except NotPackaged as problem:
+        sys.exit(str(problem))
+    print(f"{made.template} and {made.code} ({made.code.stat().st_size / 1e6:.1f} MB)")

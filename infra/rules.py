@@ -1,0 +1,224 @@
+"""House rules of the infrastructure, checked over the templates as they are deployed.
+
+`python -m infra.rules` renders the app's template into `.local/check`, names every broken rule, and ends with
+1 when there is one. Each rule is a function from a template to sentences; cfn-lint knows the rest.
+"""
+
+import json
+import re
+import sys
+from collections import defaultdict
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from cfnlint.decode import cfn_yaml
+
+from infra.package import ROOT, NotPackaged, render
+
+Document = dict[str, Any]
+Broken = Iterator[str]
+
+MAY_NAME_NO_RESOURCE = {"dynamodb:ListStreams"}
+"""Actions for which AWS knows no resource."""
+
+CARRIES_ITS_ACCOUNT = "apigateway.amazonaws.com"
+"""Chalice's own permission; an API's ARN names the account."""
+
+OWN_THING = "${iot:Connection.Thing.ThingName}"
+
+
+def load(path: Path) -> Document:
+    return dict(cfn_yaml.load(str(path)))
+
+
+def of_type(template: Document, *kinds: str) -> Iterator[tuple[str, Document]]:
+    for name, resource in template["Resources"].items():
+        if resource["Type"] in kinds:
+            yield name, resource
+
+
+def as_list(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else [value]
+
+
+def actions_are_named(template: Document) -> Broken:
+    for name, statement in statements(template):
+        words = [str(action) for action in as_list(statement.get("Action", "*"))]
+        if any("*" in word for word in words):
+            yield f"{name}: the actions {words} are not named one by one"
+
+
+def resources_are_named(template: Document) -> Broken:
+    for name, statement in statements(template):
+        unnamed = "*" in as_list(statement.get("Resource", []))
+        if unnamed and not set(as_list(statement["Action"])) <= MAY_NAME_NO_RESOURCE:
+            yield f"{name}: {statement['Action']} is allowed on every resource"
+
+
+def statements(template: Document) -> Iterator[tuple[str, Document]]:
+    """Of every role; trust and queue policies are bound to what they hang on."""
+    for name, role in of_type(template, "AWS::IAM::Role"):
+        for policy in role["Properties"].get("Policies", []):
+            for statement in policy["PolicyDocument"]["Statement"]:
+                yield name, statement
+
+
+def functions_have_their_own_role(template: Document) -> Broken:
+    owner: dict[str, str] = {}
+    for name, function in of_type(template, "AWS::Serverless::Function"):
+        role = json.dumps(function["Properties"]["Role"])
+        if role in owner:
+            yield f"{name} shares the role of {owner[role]}"
+        owner[role] = name
+
+
+def functions_keep_logs_and_failures(template: Document) -> Broken:
+    groups = {
+        json.dumps(group["Properties"]["LogGroupName"])
+        for _, group in of_type(template, "AWS::Logs::LogGroup")
+        if group["Properties"].get("RetentionInDays")
+    }
+    mapped = {
+        mapping["Properties"]["FunctionName"]["Ref"]
+        for _, mapping in of_type(template, "AWS::Lambda::EventSourceMapping")
+    }
+    for name, function in of_type(template, "AWS::Serverless::Function"):
+        own = str(function["Properties"].get("FunctionName", {}).get("Fn::Sub", name))
+        if json.dumps({"Fn::Sub": f"/aws/lambda/{own}"}) not in groups:
+            yield f"{name} has no log group with a retention"
+        if name not in {"APIHandler", *mapped} and "DeadLetterQueue" not in function["Properties"]:
+            yield f"{name} is invoked asynchronously and has no dead letter queue"
+
+
+def deliveries_have_a_dead_letter_queue(template: Document) -> Broken:
+    for name, rule in of_type(template, "AWS::Events::Rule"):
+        if not all("DeadLetterConfig" in target for target in rule["Properties"]["Targets"]):
+            yield f"{name}: a target has no dead letter queue"
+    for name, mapping in of_type(template, "AWS::Lambda::EventSourceMapping"):
+        if "OnFailure" not in mapping["Properties"].get("DestinationConfig", {}):
+            yield f"{name}: what fails for good goes nowhere"
+    for name, rule in of_type(template, "AWS::IoT::TopicRule"):
+        if "ErrorAction" not in rule["Properties"]["TopicRulePayload"]:
+            yield f"{name} has no error action"
+
+
+def permissions_name_who_invokes(template: Document) -> Broken:
+    for name, permission in of_type(template, "AWS::Lambda::Permission"):
+        properties = permission["Properties"]
+        needs = (
+            {"SourceArn"}
+            if properties["Principal"] == CARRIES_ITS_ACCOUNT
+            else {"SourceArn", "SourceAccount"}
+        )
+        for missing in sorted(needs - properties.keys()):
+            yield f"{name} has no {missing}"
+
+
+def tables_survive(template: Document) -> Broken:
+    for name, table in of_type(template, "AWS::DynamoDB::Table"):
+        properties = table["Properties"]
+        wanted = {
+            "point-in-time recovery": properties.get("PointInTimeRecoverySpecification", {}).get(
+                "PointInTimeRecoveryEnabled"
+            ),
+            "encryption": properties.get("SSESpecification", {}).get("SSEEnabled"),
+            "a stream": "StreamSpecification" in properties,
+            "expiry by ttl": properties.get("TimeToLiveSpecification", {}).get("AttributeName") == "ttl",
+            "DeletionPolicy Retain": table.get("DeletionPolicy") == "Retain",
+            "UpdateReplacePolicy Retain": table.get("UpdateReplacePolicy") == "Retain",
+        }
+        for what in (what for what, there in wanted.items() if not there):
+            yield f"{name} has no {what}"
+
+
+def names_carry_the_stage(template: Document) -> Broken:
+    """Two stages live in one account."""
+    for name, resource in template["Resources"].items():
+        for key, value in resource.get("Properties", {}).items():
+            own = key == "Name" or re.fullmatch(
+                r"(Table|Queue|Function|Rule|Topic|LogGroup|UserPool|Policy)Name", key
+            )
+            if own and isinstance(value, str):
+                yield f"{name}: {key} {value} is the same in every stage"
+
+
+def path_variables_agree(template: Document) -> Broken:
+    """API Gateway refuses /a/{id}/x beside /a/{cid}/y; Chalice does not notice."""
+    for name, api in of_type(template, "AWS::Serverless::Api"):
+        variables: dict[str, set[str]] = defaultdict(set)
+        for path in api["Properties"]["DefinitionBody"]["paths"]:
+            parts = path.split("/")
+            for place, part in enumerate(parts):
+                if part.startswith("{"):
+                    variables["/".join(parts[:place])].add(part)
+        for start, names in variables.items():
+            if len(names) > 1:
+                yield f"{name}: below {start} the same place is called {', '.join(sorted(names))}"
+
+
+def devices_are_confined(template: Document) -> Broken:
+    for name, policy in of_type(template, "AWS::IoT::Policy"):
+        for statement in policy["Properties"]["PolicyDocument"]["Statement"]:
+            for sentence in _unconfined(statement):
+                yield f"{name}: {sentence}"
+
+
+def _unconfined(statement: Document) -> Broken:
+    """A certificate may speak and hear under its own thing's name only."""
+    actions = as_list(statement["Action"])
+    own = {
+        "iot:Connect": [f":client/{OWN_THING}"],
+        "iot:Subscribe": [f":topicfilter/cars/{OWN_THING}/commands"],
+        "iot:Receive": [f":topic/cars/{OWN_THING}/commands"],
+        "iot:Publish": [
+            f":topic/{ingest}cars/{OWN_THING}/{said}"
+            for said in ("acks", "state")
+            for ingest in ("", f"$aws/rules/${{Stage}}_{said}/")
+        ],
+    }
+    for action in actions:
+        for resource in as_list(statement["Resource"]):
+            arn = (resource["Fn::Sub"] if isinstance(resource, dict) else resource).replace("${!", "${")
+            if not any(arn.endswith(end) for end in own.get(action, [])):
+                yield f"{action} on {arn} reaches beyond the thing itself"
+    attached = statement.get("Condition", {}).get("Bool", {}).get("iot:Connection.Thing.IsAttached")
+    if "iot:Connect" in actions and attached != "true":
+        yield "iot:Connect without a thing attached to the certificate"
+
+
+RULES = (
+    actions_are_named,
+    resources_are_named,
+    functions_have_their_own_role,
+    functions_keep_logs_and_failures,
+    deliveries_have_a_dead_letter_queue,
+    permissions_name_who_invokes,
+    tables_survive,
+    names_carry_the_stage,
+    path_variables_agree,
+    devices_are_confined,
+)
+
+
+def broken(template: Document) -> list[str]:
+    return [f"{sentence} ({rule.__name__})" for rule in RULES for sentence in rule(template)]
+
+
+def main() -> int:
+    try:
+        rendered = render(ROOT / ".local" / "check").template
+    except NotPackaged as problem:
+        print(problem, file=sys.stderr)
+        return 1
+    found = [
+        f"{path.name}: {sentence}"
+        for path in (ROOT / "infra" / "tables.yaml", rendered, ROOT / "infra" / "iot.yaml")
+        for sentence in broken(load(path))
+    ]
+    print("\n".join(found) if found else f"templates keep {len(RULES)} house rules")
+    return 1 if found else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

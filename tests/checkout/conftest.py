@@ -1,0 +1,72 @@
+"""Each behaviour is tested twice: on the memory stores and on DynamoDB."""
+
+import functools
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+
+from chalicelib.checkout.model import Item, Kind, Order
+from chalicelib.checkout.service import CheckoutService, Done
+from chalicelib.checkout.store import CheckoutStore
+from chalicelib.coupons.model import Campaign
+from chalicelib.coupons.service import CouponService
+from chalicelib.coupons.store import CouponStore
+from chalicelib.kernel.auth import Caller
+from chalicelib.kernel.facts import Fact
+from chalicelib.kernel.tables import AllOrNothing
+from tests.checkout.memory import MemoryCheckouts, PriceList
+from tests.conftest import Hands
+from tests.coupons.conftest import coupon_service, stored_facts
+from tests.coupons.examples import campaign_of, coupons_of
+from tests.coupons.memory import MemoryCoupons
+from tests.memory import MemoryWrite
+
+FEE = 460_000
+
+
+def order_of(coupon_id: str | None = None, order_id: str = "order-1", ref: str = "con_kim") -> Order:
+    return Order(order_id, (Item(Kind.CONTRACT_FEE, ref),), coupon_id, 0, f"{order_id} {ref} {coupon_id}")
+
+
+@dataclass(frozen=True)
+class Shop:
+    """Coupons and checkout at work together."""
+
+    coupons: CouponService
+    checkout: CheckoutService
+    prices: PriceList
+    facts: Callable[[], list[Fact]]
+
+    def reserve(self, coupon_id: str | None, by: Caller, key: str) -> Done:
+        return self.checkout.reserve(order_of(coupon_id, ref=f"con_{by.id}"), by, key)
+
+    def with_coupons(self, by: Caller, count: int = 1, **campaign: Any) -> tuple[Campaign, list[str]]:
+        """A campaign, and ids of coupons of it in the customer's box."""
+        made = campaign_of(self.coupons, **campaign)
+        return made, coupons_of(self.coupons, made.campaign_id, by, count)
+
+    def sums(self, campaign_id: str) -> tuple[int, int]:
+        """Available and reserved; the budget must be their sum at every moment."""
+        seen = self.coupons.status(campaign_id)
+        assert seen.available + seen.reserved == seen.campaign.budget
+        return seen.available, seen.reserved
+
+
+def memory_begin(attempts: int = 5) -> MemoryWrite:
+    return MemoryWrite()
+
+
+@pytest.fixture(params=["memory", "dynamodb"])
+def shop(request: pytest.FixtureRequest, clock: Hands, new_id: Callable[[str], str]) -> Shop:
+    prices = PriceList({(f"con_{name}", name): FEE for name in ("kim", "lee")})
+    if request.param == "dynamodb":
+        client = request.getfixturevalue("dynamodb")
+        coupons = coupon_service(CouponStore(), clock, new_id)
+        checkout = CheckoutService(CheckoutStore(), coupons, prices, AllOrNothing, clock, new_id)
+        return Shop(coupons, checkout, prices, functools.partial(stored_facts, client, "test-checkout"))
+    coupons = coupon_service(MemoryCoupons(), clock, new_id)
+    store = MemoryCheckouts()
+    checkout = CheckoutService(store, coupons, prices, memory_begin, clock, new_id)
+    return Shop(coupons, checkout, prices, functools.partial(list, store.facts))

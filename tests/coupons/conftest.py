@@ -1,0 +1,45 @@
+"""Each behaviour is tested twice: on the memory store and on DynamoDB."""
+
+import functools
+from collections.abc import Callable
+from typing import Any
+
+import msgspec
+import pytest
+
+from chalicelib.coupons.service import Budgets, CouponService
+from chalicelib.coupons.store import CouponStore
+from chalicelib.kernel.facts import Fact
+from tests.conftest import Hands
+from tests.coupons.examples import SECRET
+from tests.coupons.memory import MemoryCoupons
+
+
+def coupon_service(store: Any, clock: Hands, new_id: Callable[[str], str]) -> CouponService:
+    budgets = Budgets(store, clock, choose=min, pause=lambda _: None)
+    return CouponService(store, budgets, lambda: SECRET, clock, new_id)
+
+
+def stored_facts(client: Any, table: str) -> list[Fact]:
+    rows = client.scan(TableName=table)["Items"]
+    envelopes = [msgspec.json.decode(row["fact"]["S"]) for row in rows if "fact" in row]
+    return [
+        Fact(e["id"], e["type"], e["source"], e["subject"], e["time"], e["data"])
+        for e in sorted(envelopes, key=lambda e: str(e["id"]))
+    ]
+
+
+@pytest.fixture(params=["memory", "dynamodb"])
+def service(request: pytest.FixtureRequest, clock: Hands, new_id: Callable[[str], str]) -> CouponService:
+    if request.param == "dynamodb":
+        request.getfixturevalue("dynamodb")
+        return coupon_service(CouponStore(), clock, new_id)
+    return coupon_service(MemoryCoupons(), clock, new_id)
+
+
+@pytest.fixture
+def facts(service: CouponService, request: pytest.FixtureRequest) -> Callable[[], list[Fact]]:
+    """Every fact the service has written so far, oldest first, as the stream would carry them."""
+    if isinstance(service.store, MemoryCoupons):
+        return functools.partial(list, service.store.facts)
+    return functools.partial(stored_facts, request.getfixturevalue("dynamodb"), "test-coupons")

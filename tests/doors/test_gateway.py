@@ -1,0 +1,84 @@
+"""One try, and an honest word about what became of it."""
+
+import json
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from threading import Thread
+from typing import Any
+
+import boto3
+import pytest
+from botocore.config import Config
+
+from chalicelib.doors.gateway import IotPublisher
+from chalicelib.doors.model import NotAccepted, PerhapsAccepted
+
+
+class Cloud(BaseHTTPRequestHandler):
+    """Answers every publish with the same status; 0 hangs up after having read it."""
+
+    status = 200
+    heard: list[tuple[str, bytes]] = []  # noqa: RUF012
+
+    def do_POST(self) -> None:  # noqa: N802
+        body = self.rfile.read(int(self.headers["Content-Length"]))
+        self.heard.append((self.path, body))
+        if self.status:
+            self.send_response(self.status)
+            self.send_header("Content-Length", "2")
+            self.end_headers()
+            self.wfile.write(b"{}")
+
+    def log_message(self, format: str, *args: Any) -> None: ...
+
+
+@pytest.fixture
+def cloud() -> Iterator[type[Cloud]]:
+    Cloud.heard.clear()
+    with HTTPServer(("127.0.0.1", 0), Cloud) as server:
+        Cloud.port = server.server_port  # type: ignore[attr-defined]
+        Thread(target=server.serve_forever, daemon=True).start()
+        yield Cloud
+        server.shutdown()
+
+
+def publisher(port: int) -> IotPublisher:
+    config = Config(retries={"total_max_attempts": 1}, connect_timeout=2, read_timeout=2)
+    make: Any = boto3.client
+    client = make("iot-data", endpoint_url=f"http://127.0.0.1:{port}", region_name="x", config=config)
+    return IotPublisher(lambda: client)
+
+
+def publish(port: int) -> None:
+    publisher(port).publish("car-0001", json.dumps({"v": 1}).encode(), 15)
+
+
+def test_it_goes_to_the_cars_own_topic_once_and_dies_with_the_command(cloud: Any) -> None:
+    cloud.status = 200
+    publish(cloud.port)
+    ((path, body),) = cloud.heard
+    assert path.startswith("/topics/cars%2Fcar-0001%2Fcommands?")
+    assert {"qos=1", "messageExpiry=15"} <= set(path.split("?")[1].split("&"))
+    assert "retain" not in path
+    assert json.loads(body) == {"v": 1}
+
+
+@pytest.mark.parametrize("status", [400, 403, 404, 413, 429])
+def test_a_refusal_is_certain(cloud: Any, status: int) -> None:
+    cloud.status = status
+    with pytest.raises(NotAccepted):
+        publish(cloud.port)
+    assert len(cloud.heard) == 1
+
+
+@pytest.mark.parametrize("status", [500, 503, 0])
+def test_a_broken_answer_is_not(cloud: Any, status: int) -> None:
+    cloud.status = status
+    with pytest.raises(PerhapsAccepted):
+        publish(cloud.port)
+    assert len(cloud.heard) == 1
+
+
+def test_where_nobody_listens_nothing_has_left() -> None:
+    with pytest.raises(NotAccepted):
+        publish(1)
