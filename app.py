@@ -2,11 +2,10 @@
 
 from chalice.app import Chalice
 
-from chalicelib.handlers import contracts, doors, notices, pages, smartkeys
+from chalicelib.handlers import checkout, contracts, coupons, doors, keys, notices, pages, smartkeys
+from chalicelib.kernel.http import refuse_methods
 
 app = Chalice(app_name="handover", configure_logs=False)
-app.register_blueprint(contracts.routes)
-app.register_blueprint(doors.routes)
-app.register_blueprint(pages.routes)
-app.register_blueprint(notices.routes)
-app.register_blueprint(smartkeys.routes)
+app.register_middleware(refuse_methods, "http")
+for module in (checkout, contracts, coupons, doors, keys, notices, pages, smartkeys):
+    app.register_blueprint(module.routes)

@@ -16,6 +16,7 @@ import sys
 import zipfile
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import yaml
 
@@ -24,6 +25,7 @@ SERVICES = {"dynamodb", "events", "iot-data", "secretsmanager", "sns"}
 """The AWS services the Lambdas call; the description of every other one stays out of the zip."""
 
 NEEDLESS = re.compile(r"(^|/)(tests?|__pycache__|examples)/|\.pyi$|\.pyc$|/examples-1\.json(\.gz)?$")
+METHODS = {"delete", "get", "patch", "post", "put"}
 EPOCH = (2020, 1, 1, 0, 0, 0)
 
 
@@ -47,7 +49,7 @@ def package(out: Path) -> Package:
 
 
 def render(out: Path) -> Package:
-    """What Chalice makes of app.py and infra/app.yaml, its zip as it comes."""
+    """What Chalice makes of app.py and infra/app.yaml, and a way for the methods nobody declared."""
     shutil.rmtree(out, ignore_errors=True)
     command = [str(Path(sys.executable).with_name("chalice")), "package", "--stage", "main"]
     command += ["--template-format", "yaml", "--merge-template", "infra/app.yaml", str(out)]
@@ -57,16 +59,26 @@ def render(out: Path) -> Package:
     if done.returncode or not made.code.exists():
         last = (done.stderr.strip() or done.stdout.strip()).splitlines()[-1:]
         raise NotPackaged("chalice package failed: " + "".join(last))
-    _must_be_declared(made.template)
+    template = yaml.safe_load(made.template.read_text())
+    _must_be_declared(template)
+    _pass_on_other_methods(template)
+    made.template.write_text(yaml.safe_dump(template, allow_unicode=True))
     return made
 
 
-def _must_be_declared(template: Path) -> None:
+def _must_be_declared(template: dict[str, Any]) -> None:
     """Chalice merges a resource that no handler declares without a word, and it has no type then."""
-    resources = yaml.safe_load(template.read_text())["Resources"]
-    unknown = [name for name, resource in resources.items() if "Type" not in resource]
+    unknown = [name for name, resource in template["Resources"].items() if "Type" not in resource]
     if unknown:
         raise NotPackaged(f"infra/app.yaml extends functions that no handler declares: {', '.join(unknown)}")
+
+
+def _pass_on_other_methods(template: dict[str, Any]) -> None:
+    """The gateway calls a known path with an undeclared method unknown; the function can say 405."""
+    for methods in template["Resources"]["RestAPI"]["Properties"]["DefinitionBody"]["paths"].values():
+        declared = next(iter(methods.values()))
+        for method in METHODS - methods.keys():
+            methods[method] = {name: value for name, value in declared.items() if name != "security"}
 
 
 def needed(name: str) -> bool:

@@ -123,7 +123,7 @@ def tables_survive(template: Document) -> Broken:
                 "PointInTimeRecoveryEnabled"
             ),
             "encryption": properties.get("SSESpecification", {}).get("SSEEnabled"),
-            "a stream": "StreamSpecification" in properties,
+            "stream": "StreamSpecification" in properties,
             "expiry by ttl": properties.get("TimeToLiveSpecification", {}).get("AttributeName") == "ttl",
             "DeletionPolicy Retain": table.get("DeletionPolicy") == "Retain",
             "UpdateReplacePolicy Retain": table.get("UpdateReplacePolicy") == "Retain",

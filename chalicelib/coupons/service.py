@@ -198,7 +198,7 @@ class Budgets:
         self.proofs[campaign.campaign_id] = (at, seen.available)
         if campaign.left is None or campaign.left > seen.available:
             self.store.note_left(campaign, seen.available)
-            self.campaigns.pop(campaign.campaign_id, None)
+        self.campaigns[campaign.campaign_id] = (at, replace(campaign, left=seen.available))
 
     def _wait(self, trial: int) -> None:
         longest = min(LONGEST_PAUSE_SECONDS, FIRST_PAUSE_SECONDS * 2**trial)

@@ -132,88 +132,95 @@ class Reason(StrEnum):
 
 @dataclass(frozen=True)
 class Advice:
-    """What a reason means for a person: is another press sensible, may it have happened, what to do now."""
+    """What a reason means for a person: when another press is sensible, and what to do now.
 
-    retryable: bool
+    `retry_after` in seconds; NEVER where the first may have happened, or a second would end the same way.
+    """
+
+    retry_after: int | None
     may_have_executed: bool
     ko: str
     en: str
 
+    @property
+    def retryable(self) -> bool:
+        return self.retry_after is not None
 
-YES, NO = True, False
+
+YES, NO, NEVER = True, False, None
 # fmt: off
 ADVICE: dict[Reason, Advice] = {
-    # reason: press again? may have happened? what the person reads
-    Reason.VEHICLE_OFFLINE: Advice(YES, NO,
+    # reason: press again after, may have happened, what the person reads
+    Reason.VEHICLE_OFFLINE: Advice(60, NO,
         "차와 연결되어 있지 않아 아무것도 보내지 않았어요. 1분 뒤에 다시 눌러 주세요.",
         "The car is not connected and nothing was sent. Press again in a minute."),
-    Reason.VEHICLE_ASLEEP: Advice(YES, NO,
+    Reason.VEHICLE_ASLEEP: Advice(30, NO,
         "차가 절전 상태예요. 30초 뒤에 다시 눌러 주세요.",
         "The car is asleep. Press again in 30 seconds."),
-    Reason.IN_MOTION: Advice(YES, NO,
+    Reason.IN_MOTION: Advice(10, NO,
         "차가 움직이고 있어요. 차가 멈춘 뒤에 다시 눌러 주세요.",
         "The car is moving. Press again once it stands still."),
-    Reason.DOOR_OPEN: Advice(YES, NO,
+    Reason.DOOR_OPEN: Advice(0, NO,
         "문이 열려 있어요. 모든 문을 닫고 다시 눌러 주세요.",
         "A door is open. Close every door and press again."),
-    Reason.KEY_INSIDE: Advice(YES, NO,
+    Reason.KEY_INSIDE: Advice(0, NO,
         "차 안에 키가 있어요. 키를 꺼내고 다시 눌러 주세요.",
         "The key is inside the car. Take it out and press again."),
-    Reason.ALREADY_DONE: Advice(NO, YES,
+    Reason.ALREADY_DONE: Advice(NEVER, YES,
         "이미 그 상태예요. 더 누르지 않아도 돼요.",
         "The car was already so. There is nothing more to press."),
-    Reason.BUSY: Advice(YES, NO,
+    Reason.BUSY: Advice(15, NO,
         "차가 앞의 명령을 처리하고 있어요. 끝난 뒤에 다시 눌러 주세요.",
         "The car is working on another command. Press again when that one is finished."),
-    Reason.EXPIRED: Advice(YES, NO,
+    Reason.EXPIRED: Advice(0, NO,
         "명령이 너무 늦게 도착해 차가 실행하지 않았어요. 다시 눌러 주세요.",
         "The command reached the car too late, so it did nothing. Press again."),
-    Reason.LIFE_TOO_LONG: Advice(NO, NO,
+    Reason.LIFE_TOO_LONG: Advice(NEVER, NO,
         "안전을 위해 차가 명령을 거절했어요. 고객센터에 알려 주세요.",
         "The car refused the command for safety. Please tell customer service."),
-    Reason.NOT_YET_VALID: Advice(YES, NO,
+    Reason.NOT_YET_VALID: Advice(60, NO,
         "차의 시계가 맞지 않아 거절했어요. 1분 뒤에 다시 눌러 주세요.",
         "The car's clock disagrees with ours, so it refused. Press again in a minute."),
-    Reason.REPLAYED: Advice(NO, YES,
+    Reason.REPLAYED: Advice(NEVER, YES,
         "차가 이미 받은 명령이에요. 차를 직접 확인해 주세요.",
         "The car had this command before. Look at the car before you press again."),
-    Reason.OUT_OF_ORDER: Advice(YES, NO,
+    Reason.OUT_OF_ORDER: Advice(0, NO,
         "나중에 누른 명령이 먼저 도착해 이 명령은 실행하지 않았어요. 필요하면 다시 눌러 주세요.",
         "A newer command reached the car first, so this one was dropped. Press again if you still need it."),
-    Reason.OLD_COUNTER: Advice(NO, NO,
+    Reason.OLD_COUNTER: Advice(NEVER, NO,
         "안전을 위해 차가 오래된 명령을 거절했어요. 고객센터에 알려 주세요.",
         "The car refused an outdated command for safety. Please tell customer service."),
-    Reason.BAD_SIGNATURE: Advice(NO, NO,
+    Reason.BAD_SIGNATURE: Advice(NEVER, NO,
         "차가 명령을 확인하지 못해 거절했어요. 고객센터에 알려 주세요.",
         "The car could not verify the command and refused it. Please tell customer service."),
-    Reason.NOT_SUPPORTED: Advice(NO, NO,
+    Reason.NOT_SUPPORTED: Advice(NEVER, NO,
         "이 차에서는 쓸 수 없는 기능이에요. 다른 기능을 이용해 주세요.",
         "This car cannot do that. Please use another function."),
-    Reason.GRANT_EXPIRED: Advice(NO, NO,
+    Reason.GRANT_EXPIRED: Advice(NEVER, NO,
         "스마트키의 기간이 끝났어요. 새 링크를 받아 주세요.",
         "This smart key has expired. Ask for a new link."),
-    Reason.GRANT_REVOKED: Advice(NO, NO,
+    Reason.GRANT_REVOKED: Advice(NEVER, NO,
         "스마트키가 해지됐어요. 도움이 필요하면 고객센터에 알려 주세요.",
         "This smart key was revoked. Please tell customer service if you need help."),
-    Reason.TOO_FAR: Advice(YES, NO,
+    Reason.TOO_FAR: Advice(0, NO,
         "차에서 너무 멀리 있어요. 차 옆에서 다시 눌러 주세요.",
         "You are too far from the car. Press again next to it."),
-    Reason.STEP_UP_REQUIRED: Advice(YES, NO,
+    Reason.STEP_UP_REQUIRED: Advice(0, NO,
         "본인 확인이 한 번 더 필요해요. 확인한 뒤 다시 눌러 주세요.",
         "We need to check once more that it is you. Confirm, then press again."),
-    Reason.RATE_LIMITED: Advice(YES, NO,
+    Reason.RATE_LIMITED: Advice(60, NO,
         "너무 자주 눌렀어요. 잠시 기다렸다가 다시 눌러 주세요.",
         "That was too often. Wait a moment and press again."),
-    Reason.DEVICE_TIMEOUT: Advice(NO, YES,
+    Reason.DEVICE_TIMEOUT: Advice(NEVER, YES,
         "차가 답하지 않았어요. 실행됐을 수도 있으니 차를 먼저 확인해 주세요.",
         "The car has not answered. It may have happened: look at the car before you press again."),
-    Reason.DEVICE_FAULT: Advice(NO, YES,
+    Reason.DEVICE_FAULT: Advice(NEVER, YES,
         "차가 명령을 끝내지 못했어요. 다시 누르기 전에 차를 확인해 주세요.",
         "The car could not finish the command. Look at the car before you press again."),
-    Reason.CHANNEL_DOWN: Advice(YES, NO,
+    Reason.CHANNEL_DOWN: Advice(10, NO,
         "차로 보내는 길이 잠시 막혀 아무것도 보내지 않았어요. 잠시 뒤에 다시 눌러 주세요.",
         "The way to the cars is closed for the moment and nothing was sent. Press again shortly."),
-    Reason.SEEN_IN_STATE: Advice(NO, YES,
+    Reason.SEEN_IN_STATE: Advice(NEVER, YES,
         "차가 알려 온 상태로 확인했어요. 더 누르지 않아도 돼요.",
         "The car's own report shows that it is done. There is nothing more to press."),
 }
@@ -330,8 +337,9 @@ class Command:
         return (self.contract_id, self.car_id, self.action) == (other.contract_id, other.car_id, other.action)
 
     @property
-    def retryable(self) -> bool:
-        return self.reason is not None and ADVICE[self.reason].retryable
+    def retry_after(self) -> int | None:
+        """Seconds; None when pressing again is not for now."""
+        return ADVICE[self.reason].retry_after if self.reason is not None else None
 
     @property
     def may_have_executed(self) -> bool:

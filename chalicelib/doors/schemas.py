@@ -28,7 +28,10 @@ class CommandRequest(Struct, frozen=True):
 
 
 class CommandView(Struct, frozen=True):
-    """A command and what its holder may believe and do. `late`: the car answered after the command's life."""
+    """A command and what its holder may believe and do.
+
+    `retry_after`: seconds until another press is sensible. `late`: the car answered after the command's life.
+    """
 
     command_id: str
     action: Action
@@ -37,6 +40,7 @@ class CommandView(Struct, frozen=True):
     message: str
     may_have_executed: bool
     retryable: bool
+    retry_after: int | None
     late: bool
     requested_at: datetime
     expires_at: datetime
@@ -52,7 +56,8 @@ class CommandView(Struct, frozen=True):
             command.reason,
             message(command, language),
             command.may_have_executed,
-            command.retryable,
+            command.retry_after is not None,
+            command.retry_after,
             command.late,
             command.requested_at,
             command.expires_at,

@@ -15,6 +15,7 @@ from chalicelib.smartkeys.schemas import (
     ExchangeRequest,
     GrantList,
     GrantView,
+    IssuedView,
     IssueRequest,
     KeyShipmentStranded,
     LinkRequest,
@@ -64,10 +65,10 @@ def sign_out(call: Call) -> Answer:
 
 
 @routes.post("/v1/ops/contracts/{contract_id}/smart-keys", status=201, who=Group.OPS, keyed=True)
-def issue(contract_id: str, request: IssueRequest, call: Call) -> GrantView | Answer:
+def issue(contract_id: str, request: IssueRequest, call: Call) -> IssuedView | Answer:
     """Give a contract's holder a smart key, or a live one a new window and a new link."""
     issued = wiring.smartkeys().issue(request.order(contract_id, call.caller.id, call.key))
-    return Answer(GrantView.of(issued.grant), REPLAYED if issued.replayed else {})
+    return Answer(IssuedView(issued.grant.grant_id), REPLAYED if issued.replayed else {})
 
 
 @routes.get("/v1/ops/contracts/{contract_id}/smart-keys", who=Group.OPS)

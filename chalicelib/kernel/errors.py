@@ -5,6 +5,7 @@ HandoverError
 ├── Unauthenticated  nobody, or nobody we can prove
 ├── Forbidden        known, and not allowed
 ├── NotFound         unknown, or somebody else's
+├── WrongMethod      a known path, asked in a way it does not know
 ├── Unsupported      a media type this route does not read
 ├── TooLarge         a body above the limit
 ├── Conflict         a race lost, or a state that has moved on
@@ -62,6 +63,10 @@ class Forbidden(HandoverError):
 
 class NotFound(HandoverError):
     """There is nothing here by that name."""
+
+
+class WrongMethod(HandoverError):
+    """This path does not know that method."""
 
 
 class Unsupported(HandoverError):

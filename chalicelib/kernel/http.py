@@ -26,6 +26,7 @@ STATUS: dict[type[HandoverError], int] = {
     errors.Unauthenticated: 401,
     errors.Forbidden: 403,
     errors.NotFound: 404,
+    errors.WrongMethod: 405,
     errors.Conflict: 409,
     errors.Stale: 412,
     errors.TooLarge: 413,
@@ -38,6 +39,8 @@ REPLAYED = {"Idempotent-Replayed": "true"}
 PROBLEM_BASE = "https://handover.example/problems/"
 MAX_BODY_BYTES = 256 * 1024
 MAX_KEY_CHARS = 128
+MAX_NAME_CHARS = 200
+"""No id is longer, and DynamoDB's keys have a limit: a longer name in a path names nothing."""
 
 PUBLIC: frozenset[Group] | None = None
 SIGNED_IN: frozenset[Group] = frozenset()
@@ -192,6 +195,16 @@ def problem(error: HandoverError, trace_id: str) -> Response:
     return Response(json.dumps(document, ensure_ascii=False), headers, status)
 
 
+def refuse_methods(request: Request, get_response: Callable[[Request], Response]) -> Response:
+    """Middleware: Chalice refuses a wrong method before any view, in words of its own."""
+    answer = get_response(request)
+    if answer.status_code != STATUS[errors.WrongMethod]:
+        return answer
+    refusal = problem(errors.WrongMethod(), str(request.context.get("requestId") or ""))
+    refusal.headers["Allow"] = answer.headers["Allow"]
+    return refusal
+
+
 def _unexpected(trace_id: str) -> Response:
     document = {
         "type": "about:blank",
@@ -313,6 +326,8 @@ def _is_struct(kind: Any) -> bool:
 
 
 def _arguments(needs: dict[str, Any], path: dict[str, str], call: Call) -> dict[str, Any]:
+    if any(len(name) > MAX_NAME_CHARS for name in path.values()):
+        raise errors.NotFound()
     given: dict[str, Any] = dict(path)
     for name, kind in needs.items():
         if kind is Call:

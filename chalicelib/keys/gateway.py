@@ -1,9 +1,9 @@
 """What carriers say, verified and put into our words.
 
-All three are tracking services: each webhook carries the whole history of a parcel. Each has a signature of
-its own (docs.easypost.com/guides/webhooks-guide, aftership.com/docs/tracking/webhook/webhook-signature) or none,
-so a relay takes their webhooks and signs them all alike. To the callback of delivery-tracker, which only says
-that something happened (tracker.delivery/docs/tracking-webhook-api), it adds the `track` it then asked for.
+All three are tracking services: each webhook carries the whole history of a parcel. Two sign in ways of their
+own (docs.easypost.com/guides/webhooks-guide, aftership.com/docs/tracking/webhook/webhook-signature), one does
+not, so a relay takes their webhooks and signs them all alike. To the callback of delivery-tracker, which only
+says that something happened (tracker.delivery/docs/tracking-webhook-api), it adds the `track` it asked for.
 """
 
 import hashlib

@@ -447,6 +447,9 @@ class History:
     def known(self, id: str) -> Happened | None:
         return next((each for each in self.log if each.id == id), None)
 
+    def count(self, event: Event) -> int:
+        return sum(each.event is event for each in self.log)
+
     def told(self, news: Iterable[Happened]) -> "Change":
         """What hearing this changes; what is known already changes nothing."""
         here, log, fresh = self.shipment, {each.id: each for each in self.log}, []
@@ -567,12 +570,17 @@ class Scan:
         return self.event != "pack" or self.label_hash == shipment.delivery.label_hash
 
     def told_to(self, history: History, by: str, now: datetime) -> Change:
-        """The same tag, event and time is the same scan. What does not fit gets no tracking number."""
+        """The same tag, event and time is the same scan, unless one fits and the other does not. What does
+        not fit gets no tracking number."""
         fits = self.fits(history.shipment)
         event = SCANS[self.event] if fits else Event.PACK_SCAN_MISMATCH
-        scan_id = f"scan#{self.event}#{self.at.isoformat()}"
+        scan_id = f"scan#{event}#{self.at.isoformat()}"
         change = history.told([Happened(scan_id, event, min(self.at, now), now, by, self.event)])
         return change.bound(self.tracking, self.place) if fits else change
+
+
+TAGS_FOLLOWED = 3
+"""So many wrong tags of one customer are followed to their owners: more is guessing."""
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,7 @@
 
 import contextlib
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Protocol
 
@@ -12,6 +12,7 @@ from chalicelib.kernel.errors import Busy, KeyReused
 from chalicelib.kernel.ids import keyed_id
 from chalicelib.keys import model
 from chalicelib.keys.model import (
+    TAGS_FOLLOWED,
     AlreadyPlanned,
     CarrierReport,
     Change,
@@ -179,25 +180,26 @@ class KeyService:
             if known is not None and known.code != receipt.words:
                 raise KeyReused()
             event, now = receipt.event(history.shipment), self._now()
-            change = history.told([Happened(receipt_id, event, now, now, by.id, receipt.words)])
-            paired = known is None and event is Event.CUSTOMER_SCAN_MISMATCH
-            return [change, *self._other_of_the_pair(change, receipt, receipt_id)] if paired else [change]
+            own = history.told([Happened(receipt_id, event, now, now, by.id, receipt.words)])
+            wrong = own.history.count(Event.CUSTOMER_SCAN_MISMATCH)
+            followed = own.real and event is Event.CUSTOMER_SCAN_MISMATCH and wrong <= TAGS_FOLLOWED
+            return [own, *self._other_of_the_pair(own, receipt)] if followed else [own]
 
         own = self._settled(think)[0]
         heard = own.history.known(receipt_id)
         assert heard is not None
         assert heard.outcome is not None
-        return Told(shipment_id, heard.outcome, replayed=not own.news)
+        return Told(shipment_id, heard.outcome, replayed=not own.real)
 
-    def _other_of_the_pair(self, own: Change, receipt: Receipt, receipt_id: str) -> list[Change]:
+    def _other_of_the_pair(self, own: Change, receipt: Receipt) -> list[Change]:
+        """The one whose key was scanned, if that is news."""
         other_id = self._store.by_tag(receipt.key_tag or "")
         other = self._store.history(other_id) if other_id else None
         if other is None or other.shipment.shipment_id == own.before.shipment_id:
             return []
-        now = self._now()
-        change = other.told(
-            [Happened(f"pair#{receipt_id}", Event.HELD_BY_ANOTHER, now, now, own.before.shipment_id)]
-        )
+        (scanned, _), *_ = own.news
+        held = replace(scanned, id=f"pair#{scanned.id}", event=Event.HELD_BY_ANOTHER, code="")
+        change = other.told([replace(held, by=own.before.shipment_id)])
         return [change] if change.after.state is not change.before.state else []
 
     def sweep(self) -> SweepReport:

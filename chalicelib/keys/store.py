@@ -13,6 +13,7 @@ timer runs, index `trouble` (trouble, trouble_at) only while operations must see
 """
 
 from collections.abc import Iterator, Sequence
+from dataclasses import asdict
 from datetime import datetime, timedelta
 from itertools import chain
 from typing import Any
@@ -133,11 +134,23 @@ def due_shard(shipment_id: str) -> str:
 
 def fact_of(happened: Happened, moved: Moved) -> Fact:
     """An event is published under one id for ever, whoever finds it out."""
-    id_ = keyed_id("evt", moved.shipment_id, happened.id)
-    return Fact.of(moved.name, SOURCE, moved.shipment_id, at=moved.recorded_at, id=id_, data=moved)
+    times = {"occurred_at": stamp(moved.occurred_at), "recorded_at": stamp(moved.recorded_at)}
+    return Fact.of(
+        moved.name,
+        SOURCE,
+        moved.shipment_id,
+        at=moved.recorded_at,
+        id=keyed_id("evt", moved.shipment_id, happened.id),
+        data=asdict(moved) | times,
+    )
 
 
 class KeyStore:
+    """`due_page`: how many due shipments a sweep holds at a time."""
+
+    def __init__(self, due_page: int = 250) -> None:
+        self._due_page = due_page
+
     def plan(self, shipment: Shipment) -> None:
         write = AllOrNothing()
         write.put(_item(shipment), only_if=ShipmentItem.pk.does_not_exist(), otherwise=AlreadyPlanned)
@@ -221,7 +234,8 @@ class KeyStore:
         return sorted((_happened(item) for item in found), key=lambda each: each.order)
 
     def due(self, shard: int, until: datetime) -> Iterator[list[Shipment]]:
-        found = ShipmentItem.by_due.query(str(shard), ShipmentItem.due_at <= stamp(until))
+        until_then = ShipmentItem.due_at <= stamp(until)
+        found = ShipmentItem.by_due.query(str(shard), until_then, page_size=self._due_page)
         for page in found.page_iter:
             yield [_shipment(ShipmentItem.from_raw_data(raw)) for raw in page["Items"]]
 

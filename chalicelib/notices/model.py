@@ -67,10 +67,6 @@ class AlreadySettled(Conflict):
     """This notice was sent, or given up, before."""
 
 
-class LeaseLost(Conflict):
-    """Another run has taken this notice over."""
-
-
 class Template(StrEnum):
     SMART_KEY_LINK = "smart_key_link"
 
@@ -86,7 +82,7 @@ WORDS = {
 
 @dataclass(frozen=True)
 class Notice:
-    """`leased_until` names the run that may settle it; `reason` says why it FAILED."""
+    """Until `leased_until` no other run takes it up. `reason` says why it FAILED."""
 
     notice_id: str
     grant_id: str

@@ -1,6 +1,7 @@
 """Sending notices: once each, unless the answer was lost."""
 
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
@@ -63,7 +64,7 @@ class Store(Protocol):
     def settle(
         self, notice: Notice, state: State, reason: str | None, at: datetime, fact: Fact | None
     ) -> None:
-        """LeaseLost."""
+        """AlreadySettled."""
 
 
 @dataclass(frozen=True)
@@ -81,16 +82,16 @@ class NoticeService:
         at, template = self.now(), Template.SMART_KEY_LINK
         notice_id = keyed_id("ntc", grant_id, str(send_no), template)
         notice = Notice(notice_id, grant_id, send_no, template, leased_until=at + LEASE)
-        try:
+        with suppress(AlreadySettled):
             self.store.claim(notice, at)
-        except AlreadySettled:
-            return
+            self._settle(notice, *self._tried(notice))
+
+    def _tried(self, notice: Notice) -> tuple[Event, str | None]:
         try:
             self._send(notice)
         except (SmsRefused, Conflict, NotFound) as problem:
-            self._settle(notice, Event.REFUSED, reason=problem.code)
-        else:
-            self._settle(notice, Event.ACCEPTED)
+            return Event.REFUSED, problem.code
+        return Event.ACCEPTED, None
 
     def _send(self, notice: Notice) -> None:
         link = self.links.link(notice.grant_id, notice.send_no)
@@ -98,7 +99,7 @@ class NoticeService:
         text = text_of(notice.template, party.language, link=f"{self.site_url}/k#{link.code}")
         self.sms.send(party.phone, text)
 
-    def _settle(self, notice: Notice, event: Event, reason: str | None = None) -> None:
+    def _settle(self, notice: Notice, event: Event, reason: str | None) -> None:
         at, state = self.now(), LIFE.after(notice.state, event)
         self.store.settle(notice, state, reason, at, self._sent(notice, at) if state == State.SENT else None)
 

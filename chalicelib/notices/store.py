@@ -11,7 +11,7 @@ from chalicelib.kernel.clock import stamp
 from chalicelib.kernel.errors import Conflict
 from chalicelib.kernel.facts import Fact
 from chalicelib.kernel.tables import AllOrNothing, Item, Raw, table_name
-from chalicelib.notices.model import AlreadySettled, BeingSent, LeaseLost, Notice, State
+from chalicelib.notices.model import AlreadySettled, BeingSent, Notice, State
 
 KEPT = timedelta(days=92)
 
@@ -56,9 +56,8 @@ class NoticeStore:
             NoticeItem.state.set(state),
             NoticeItem.settled_at.set(stamp(at)),
             NoticeItem.reason.set(reason) if reason else NoticeItem.reason.remove(),
-            only_if=(NoticeItem.state == State.PENDING)
-            & (NoticeItem.leased_until == stamp(notice.leased_until)),
-            otherwise=LeaseLost,
+            only_if=NoticeItem.state == State.PENDING,
+            otherwise=AlreadySettled,
         )
         if fact:
             write.fact(NoticeItem, fact)

@@ -10,7 +10,7 @@ import hashlib
 import hmac
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from enum import IntEnum, StrEnum
 
 from chalicelib.kernel.errors import Conflict, Forbidden, NotFound, Refused, TooMany, Unauthenticated
@@ -216,18 +216,19 @@ def decide(order: Order, current: Grant | None, car_id: str, at: datetime) -> Gr
     begins = max(at, order.not_before or at)
     if not begins < order.not_after <= at + LONGEST_WINDOW:
         raise BadWindow()
+    begins, ends = begins.astimezone(UTC), order.not_after.astimezone(UTC)
     if current is None or not current.is_live(at):
         if current and current.state == State.REVOKED and order.automatic:
             raise Withheld()
-        return _new(order, car_id, begins, at)
+        return _new(order, car_id, begins, ends, at)
     if order.automatic:
-        return replace(current, not_after=max(current.not_after, order.not_after))
+        return replace(current, not_after=max(current.not_after, ends))
     not_before = begins if order.not_before else current.not_before
-    window = replace(current, not_before=not_before, not_after=order.not_after)
+    window = replace(current, not_before=not_before, not_after=ends)
     return window.with_new_link(at, asked_by=None)
 
 
-def _new(order: Order, car_id: str, begins: datetime, at: datetime) -> Grant:
+def _new(order: Order, car_id: str, begins: datetime, ends: datetime, at: datetime) -> Grant:
     return Grant(
         grant_id=order.grant_id,
         contract_id=order.contract_id,
@@ -236,9 +237,9 @@ def _new(order: Order, car_id: str, begins: datetime, at: datetime) -> Grant:
         reason=order.reason,
         issuer=order.issuer,
         not_before=begins,
-        not_after=order.not_after,
+        not_after=ends,
         issued_at=at,
-        link_until=min(at + LINK_LIFE, order.not_after),
+        link_until=min(at + LINK_LIFE, ends),
     )
 
 

@@ -63,6 +63,10 @@ class IssueRequest(Struct, frozen=True):
         )
 
 
+class IssuedView(Struct, frozen=True):
+    grant_id: str
+
+
 class GrantView(Struct, frozen=True):
     """`links`: how many were made."""
 

@@ -212,8 +212,8 @@ class SmartKeyStore:
         )
         write.commit()
         item = CodeItem.load(f"CODE#{mark}", "CODE")
-        if item is None:
-            raise LinkInvalid()
+        if item is None or (item.used_at and item.used_key != key_mark):
+            raise LinkInvalid()  # another exchange or a newer link came in between
         return _link_of(mark, item)
 
     def give_back(self, mark: str) -> None:

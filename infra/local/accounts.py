@@ -51,7 +51,7 @@ def seen(scene: Scene) -> Seen:
     opened = [part for part in stranded if part.outcome]
     return Seen(
         contracts=sum(bool(part.contract_id) for part in scene.parts),
-        links_sent=scene.texts(),
+        links_sent=sum(map(len, scene.texts().values())),
         links_opened=len(opened),
         unlocked=len(inside),
         still_stuck=len(stranded) - len(inside),

@@ -297,7 +297,9 @@ class Car:
         )
 
     async def _serve(self, client: aiomqtt.Client) -> None:
-        await client.subscribe(f"cars/{self.car_id}/commands", qos=1)
+        granted: Any = await client.subscribe(f"cars/{self.car_id}/commands", qos=1)
+        if granted[0].is_failure:
+            raise aiomqtt.MqttError(f"may not hear its commands: {granted[0]}")
         await self._report(client)
         self.online.set()
         self._say(f"{self.car_id} is online")

@@ -4,14 +4,15 @@ Fresh ids in every run; the same kinds in the same numbers.
 """
 
 import secrets
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from itertools import islice
 from typing import Any, TypeVar
 
 from chalicelib.contracts.model import label_hash
+from infra.local import histories
 from infra.local.client import Api
 
 WORKERS = 8
@@ -20,6 +21,8 @@ KINDS = {"late": 14, "wrong_address": 8, "wrong_key": 8, "fine": 170}
 """`wrong_key` comes in pairs: two keys swapped, of which one customer scans."""
 OFFLINE = {"late": 2, "wrong_address": 1, "wrong_key": 0, "fine": 0}
 """Cars which are out of reach on purpose: their customers stay stuck, and each is named."""
+
+LATE = ("late", "late_at_the_door", "never_scanned")
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -46,11 +49,21 @@ class Part:
     contract_id: str = ""
     partner: int = -1
     outcome: str = ""
-    problems: list[str] = field(default_factory=list)
 
     @property
     def stranded(self) -> bool:
         return self.kind != "fine"
+
+    @property
+    def history(self) -> str:
+        """Which of its carrier's histories this key has."""
+        if self.kind == "late":
+            return LATE[self.number // len(CARRIERS) % len(LATE)]
+        if self.kind == "wrong_address" and self.carrier == "aftership" and self.number % 2:
+            return "delivered_elsewhere"
+        if self.kind == "wrong_address":
+            return "wrong_address"
+        return "attempt_then_delivered" if self.number % 5 == 0 else "delivered"
 
     @property
     def proof(self) -> str:
@@ -90,16 +103,10 @@ def _part(number: int, kind: str, run: str, mark: str) -> Part:
     )
 
 
-def each(parts: list[T], act: Callable[[T], R], done: Callable[[], Any] = lambda: None) -> list[R]:
-    """`act` on every part, eight at a time; `done` after each, for a progress display."""
-
-    def run(part: T) -> R:
-        result = act(part)
-        done()
-        return result
-
+def each(parts: Iterable[T], act: Callable[[T], R]) -> list[R]:
+    """`act` on every part, eight at a time."""
     with ThreadPoolExecutor(WORKERS) as workers:
-        return list(workers.map(run, parts))
+        return list(workers.map(act, parts))
 
 
 @dataclass(frozen=True)
@@ -109,6 +116,10 @@ class Stage:
     base: str
     ops: Api
     packer: Api
+
+    @property
+    def public(self) -> Api:
+        return Api(self.base)
 
     def customer(self, part: Part) -> Api:
         return Api(self.base, token=part.token)
@@ -130,7 +141,7 @@ def sign(stage: Stage, part: Part) -> None:
     signed = stage.customer(part).post(
         "/v1/contracts",
         {
-            "plan_id": "promo",
+            "plan_id": "promotion",
             "months": 6,
             "handover": handover,
             "card_token": "tok_story",
@@ -143,25 +154,21 @@ def sign(stage: Stage, part: Part) -> None:
     ).expect(200)
 
 
-def pack(stage: Stage, part: Part, at: datetime) -> None:
-    """The packer scans the tag and the label, and the parcel gets its number."""
-    stage.packer.post(
-        "/v1/scans",
-        {
-            "event": "pack",
-            "key_tag": part.key_tag,
-            "label_hash": label_hash(part.address),
-            "occurred_at": at.isoformat(),
-            "carrier": part.carrier,
-            "tracking_number": part.tracking,
-        },
-    ).expect(200, 201)
+def pack(stage: Stage, part: Part, delta: timedelta) -> None:
+    """The packer scans the tag and the label, the parcel gets its number, and the carrier's driver takes it."""
+    told = histories.history(part.carrier, part.history)
+    tag = {"key_tag": part.key_tag, "label_hash": label_hash(part.address)}
+    parcel = {"carrier": part.carrier, "tracking_number": part.tracking, "label_position": told.label_position}
+    for event, moment, more in (("pack", "packed_at", parcel), ("handoff", "handed_at", {})):
+        at = (histories.moment(moment) + delta).isoformat()
+        stage.packer.post("/v1/scans", {"event": event, "occurred_at": at, **tag, **more}).expect(200)
 
 
-def scanners(parts: list[Part]) -> Iterator[Part]:
-    """Whose key arrived and who scans it: everybody but the late ones and one of each swapped pair."""
-    for part in parts:
-        if part.kind in ("fine", "wrong_address") or (
-            part.kind == "wrong_key" and part.number < part.partner
-        ):
-            yield part
+def receipt(part: Part, parts: list[Part]) -> dict[str, Any] | None:
+    """What this customer says of their key: nothing when none came, or when the other of a pair is faster."""
+    if part.kind == "late" or part.number > part.partner > -1:
+        return None
+    if part.kind == "wrong_address":
+        return histories.history(part.carrier, part.history).receipt
+    held = parts[part.partner] if part.kind == "wrong_key" else part
+    return {"key_tag": held.key_tag}

@@ -1,4 +1,4 @@
-"""The processes of the local stack: each has a pid file and a log, and is stopped by its pid, nothing else."""
+"""The processes of the local stack: each has a pid file and a log, and is stopped by that pid alone."""
 
 import contextlib
 import os
@@ -16,10 +16,10 @@ GRACE_SECONDS = 8.0
 class Process:
     """One background process and whatever it starts: they share a session, so that they end together."""
 
-    def __init__(self, name: str) -> None:
+    def __init__(self, name: str, folder: Path = LOCAL) -> None:
         self.name = name
-        self.log = LOCAL / f"{name}.log"
-        self._pid_file = LOCAL / f"{name}.pid"
+        self.log = folder / f"{name}.log"
+        self._pid_file = folder / f"{name}.pid"
 
     def start(self, command: Sequence[str], environment: Mapping[str, str], folder: Path) -> None:
         with self.log.open("wb") as log:
@@ -32,15 +32,15 @@ class Process:
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
             )
-        self._pid_file.write_text(f"{started.pid}\n{_born(started.pid)}")
+        self._pid_file.write_text(f"{started.pid}\n{born(started.pid)}")
 
     def pid(self) -> int | None:
         """None when it is not running; a pid that now belongs to a stranger is not ours."""
         try:
-            number, born = self._pid_file.read_text().split("\n")
+            number, then = self._pid_file.read_text().split("\n")
         except (FileNotFoundError, ValueError):
             return None
-        return int(number) if born and born == _born(int(number)) else None
+        return int(number) if then and then == born(int(number)) else None
 
     def stop(self) -> None:
         pid = self.pid()
@@ -69,7 +69,7 @@ class Process:
             time.sleep(0.05)
 
 
-def _born(pid: int) -> str:
+def born(pid: int) -> str:
     """When that process started, as the system counts; nothing for a zombie or none."""
     if not Path("/proc/self/stat").exists():
         command = ["ps", "-o", "stat=,lstart=", "-p", str(pid)]

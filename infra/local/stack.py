@@ -39,12 +39,18 @@ START_SECONDS = 60.0
 SOURCES = ("app.py", "chalicelib", "infra", ".chalice", "requirements.txt")
 
 
+class Elsewhere(StackProblem):
+    """It is up on other ports, and stays as it is."""
+
+
 def up() -> dict[str, Any]:
     """What `.local/stack.json` says, once every part answers."""
     LOCAL.mkdir(exist_ok=True)
     with _alone():
         try:
             return _up()
+        except Elsewhere:
+            raise
         except BaseException:
             _stop()
             raise
@@ -60,6 +66,8 @@ def _up() -> dict[str, Any]:
     if EMULATOR.pid() is None:
         _stop()
         _start_emulator()
+    elif STACK_FILE.exists() and (where := _known()["aws"]["endpoint_url"]) != place.ENDPOINT:
+        raise Elsewhere(f"the local stack is already up at {where}; make down first, or use its port")
     sources = _sources()
     if not DEPLOYED.exists() or DEPLOYED.read_text() != sources or not STACK_FILE.exists():
         FLEET.stop()
@@ -69,7 +77,11 @@ def _up() -> dict[str, Any]:
         DEPLOYED.write_text(sources)
     elif FLEET.pid() is None:
         _start_fleet()
-    return dict(json.loads(STACK_FILE.read_text()))
+    return _known()
+
+
+def _known() -> dict[str, Any]:
+    return dict(json.loads(STACK_FILE.read_text())) if STACK_FILE.exists() else {}
 
 
 def _stop() -> None:
@@ -133,8 +145,7 @@ def _described(outputs: dict[str, str], site: str) -> dict[str, Any]:
     """Users keep their passwords while the stack is up; demo data is loaded when there are none yet."""
     pool = {"id": outputs["PoolId"], "client_id": outputs["PoolClientId"]}
     api_url = f"{place.ENDPOINT}/restapis/{outputs['RestAPIId']}/api/_user_request_"
-    known = json.loads(STACK_FILE.read_text()) if STACK_FILE.exists() else {}
-    users = known.get("users") or demo.users(client("cognito-idp"), pool["id"])
+    users = _known().get("users") or demo.users(client("cognito-idp"), pool["id"])
     ops = people.sign_in(client("cognito-idp"), pool["client_id"], people.User(**users["ops"]))
     demo.load(Api(api_url, token=ops), workshop())
     return {

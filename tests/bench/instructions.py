@@ -19,7 +19,7 @@ def environment() -> dict[str, str]:
         "HOME": os.environ.get("HOME", "/"),
         "PYTHONHASHSEED": "0",
         "PYTHONPATH": str(ROOT),
-        "STAGE": "bench",
+        "STAGE": "test",
         "AWS_DEFAULT_REGION": "ap-northeast-2",
         "AWS_ACCESS_KEY_ID": "bench",
         "AWS_SECRET_ACCESS_KEY": "bench",

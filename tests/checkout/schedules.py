@@ -13,7 +13,7 @@ import random
 from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import datetime
 from typing import Any, Protocol
 
 from chalicelib.checkout.model import Checkout, Item, Kind, Order
@@ -41,8 +41,6 @@ from tests.checkout.stage import Stage
 from tests.conftest import Hands
 from tests.coupons.examples import OLGA, SECRET
 
-WHOLE_PRICE = Terms("All of it", CouponKind.PERCENT, 100)
-"""The discount is the fee, so that a schedule can ask for any amount."""
 CAMPAIGN = "cmp_race"
 
 
@@ -65,23 +63,34 @@ class Faults:
         return self.rng.random() < self.lost
 
 
+@dataclass(frozen=True)
+class View:
+    """All rows that matter, as they stand between two calls."""
+
+    budget: int
+    shards: list[Shard]
+    granted: list[Checkout]
+    used_by: dict[str, str | None]
+    uses: dict[str, int]
+
+    @property
+    def available(self) -> int:
+        return sum(shard.available for shard in self.shards)
+
+
 class World(Protocol):
-    """Stores whose every call from an actor is a step of the stage, and a view of their rows that is none."""
+    """Stores whose every call from an actor is a step of the stage."""
 
     coupons: Any
     checkouts: Any
 
     def begin(self, attempts: int = 5) -> Any: ...
 
-    def shards(self) -> list[Shard]: ...
+    def view(self) -> View | None:
+        """None when nothing was written since the last one."""
 
-    def granted(self) -> list[Checkout]: ...
-
-    def coupon_states(self) -> dict[str, Coupon]: ...
-
-    def uses(self, customer_id: str) -> int: ...
-
-    def seed_coupon(self, coupon: Coupon) -> None: ...
+    def give(self, coupon: Coupon) -> None:
+        """Into its owner's box."""
 
 
 WorldMaker = Callable[[Stage, Faults], World]
@@ -93,6 +102,7 @@ class Play:
 
     seed: int
     make_world: WorldMaker
+    conflicts: tuple[float, ...] = (0, 0.1, 0.3, 0.8)
     processes: int = 2
     rng: random.Random = field(init=False)
     clock: Hands = field(default_factory=Hands)
@@ -104,14 +114,15 @@ class Play:
         self.shard_count = rng.choice([1, 2, 3, 8, 16])
         self.amounts = [rng.choice([1_000, 3_000, 5_000, rng.randint(1, 9_000)]) for _ in range(8)]
         self.budget = rng.randint(1, sum(self.amounts) * 2)
-        self.per_user = rng.choice([None, 1, 2])
-        self.terms = Terms("All", CouponKind.PERCENT, 100, per_user_limit=self.per_user)
-        self.faults = Faults(rng, rng.choice([0, 0.1, 0.3]), rng.choice([0, 0.1, 0.25]))
+        # The discount is the whole fee, so that a schedule can ask for any amount.
+        self.terms = Terms("All of it", CouponKind.PERCENT, 100, per_user_limit=rng.choice([None, 1, 2]))
+        self.faults = Faults(rng, rng.choice(self.conflicts), rng.choice([0, 0.1, 0.25]))
         self.stage = Stage(rng, self.between)
         self.world = self.make_world(self.stage, self.faults)
-        self.history: list[tuple[Any, int]] = []
-        self.paused_at_rest = False
-        self.granted_when_paused: int | None = None
+        self.history: list[tuple[datetime, int]] = []
+        self.seen = View(0, [], [], {}, {})
+        self.paused = False
+        self.granted_when_paused: list[int] = []
         self._set_up()
 
     def _set_up(self) -> None:
@@ -122,10 +133,10 @@ class Play:
         fees = {}
         for number, (amount, by) in enumerate(zip(self.amounts, self.customers, strict=True)):
             fees[f"con_{number}", by.id] = amount
-            self.world.seed_coupon(Coupon(CAMPAIGN, f"h{number}", State.REGISTERED, by.id))
+            self.world.give(Coupon(CAMPAIGN, f"h{number}", State.REGISTERED, by.id))
         self.prices = PriceList(fees)
         self.services = [self._service() for _ in range(self.processes)]
-        self.history.append((self.clock.at, self.budget))
+        self._check()
 
     def _service(self) -> CheckoutService:
         """A process of its own: it shares the stores, not the caches."""
@@ -157,7 +168,9 @@ class Play:
         """Asks until the answer is final, and hears the same when asking again."""
 
         def act() -> None:
-            order = Order(f"o{number}", (Item(Kind.CONTRACT_FEE, f"con_{number}"),), f"{CAMPAIGN}.h{number}", 0, key)
+            order = Order(
+                f"o{number}", (Item(Kind.CONTRACT_FEE, f"con_{number}"),), f"{CAMPAIGN}.h{number}", 0, key
+            )
             first = self._ask(order, number, f"{key}{number}")
             if isinstance(first, Checkout):
                 assert self._ask(order, number, f"{key}{number}") == first
@@ -183,10 +196,10 @@ class Play:
             self.answers["granted"] += 1
             return done.value
 
-    def _refused_rightly(self, amount: int, since: Any) -> None:
+    def _refused_rightly(self, amount: int, since: datetime) -> None:
         start = since - CACHE_AGE
-        before = [left for at, left in self.history if at <= start]
-        within = [left for at, left in self.history if at > start]
+        before = [left for at, left in self.history if at < start]
+        within = [left for at, left in self.history if at >= start]
         assert min(before[-1:] + within) < amount, f"I7: seed {self.seed} refused {amount} falsely"
 
     def _operator(self) -> Callable[[], None]:
@@ -200,10 +213,10 @@ class Play:
                 self._persist(lambda name=name: service.top_up(CAMPAIGN, name, 4_000, by=OLGA, key=name))  # type: ignore[misc]
             if self.rng.random() < 0.4:
                 self._persist(lambda: service.switch(CAMPAIGN, Switch.PAUSED))
-                self.granted_when_paused = len(self.world.granted())
+                self.paused = True
                 for _ in range(5):
                     self.stage.step()
-                self.granted_when_paused = None
+                self.paused = False
                 self._persist(lambda: service.switch(CAMPAIGN, Switch.OPEN))
 
         return act
@@ -217,41 +230,39 @@ class Play:
     # --- what must hold ------------------------------------------------------------------------------------
 
     def between(self) -> None:
-        self.clock.move(seconds=self.rng.choice([0, 0, 0.01, 0.4]))
         self._check()
+        self.clock.move(seconds=self.rng.choice([0, 0, 0.01, 0.4]))
 
     def _check(self) -> None:
-        shards, granted = self.world.shards(), self.world.granted()
-        available = sum(shard.available for shard in shards)
-        spent = sum(checkout.discount for checkout in granted)
-        budget = self.world.coupons.campaign(CAMPAIGN).budget
-        assert available + spent == budget, f"I1: seed {self.seed}: {available} + {spent} != {budget}"
-        assert min(shard.available for shard in shards) >= 0, f"I2: seed {self.seed}"
+        self.seen = view = self.world.view() or self.seen
+        spent = sum(checkout.discount for checkout in view.granted)
+        assert view.available + spent == view.budget, f"I1: seed {self.seed}"
+        assert min(shard.available for shard in view.shards) >= 0, f"I2: seed {self.seed}"
         reserved: Counter[int] = Counter()
-        for checkout in granted:
+        for checkout in view.granted:
             reserved.update(dict(checkout.split))
-        assert [shard.reserved for shard in shards] == [reserved[n] for n in range(len(shards))], "I1"
-        used = Counter(checkout.coupon_id for checkout in granted)
-        assert max(used.values(), default=0) <= 1, f"I3: seed {self.seed}"
-        for checkout in granted:
-            assert self.world.coupon_states()[str(checkout.coupon_id)].used_by == checkout.checkout_id, "I3"
-        for by in set(self.customers):
-            count = sum(checkout.customer_id == by.id for checkout in granted)
-            assert self.per_user is None or self.world.uses(by.id) == count <= self.per_user, "I4"
-        if self.granted_when_paused is not None:
-            assert len(granted) == self.granted_when_paused, f"granted while paused: seed {self.seed}"
-        if self.history[-1][1] != available or self.history[-1][0] != self.clock.at:
-            self.history.append((self.clock.at, available))
+            assert view.used_by[str(checkout.coupon_id)] == checkout.checkout_id, f"I3: seed {self.seed}"
+        assert [shard.reserved for shard in view.shards] == [
+            reserved[number] for number in range(len(view.shards))
+        ], f"I1: seed {self.seed}"
+        counts = Counter(checkout.customer_id for checkout in view.granted)
+        if self.terms.per_user_limit is not None:
+            assert counts == Counter(view.uses), f"I4: seed {self.seed}"
+            assert max(counts.values(), default=0) <= self.terms.per_user_limit, f"I4: seed {self.seed}"
+        if self.paused:
+            self.granted_when_paused = self.granted_when_paused or [len(view.granted)]
+            assert [len(view.granted)] == self.granted_when_paused, f"granted while paused: seed {self.seed}"
+        self.history.append((self.clock.at, view.available))
 
     def _at_rest(self) -> None:
         """One more customer asks for all that is left, and for one won more."""
         self.faults.conflict = self.faults.lost = 0
         self.clock.move(seconds=2)
-        left = sum(shard.available for shard in self.world.shards())
+        left = self.seen.available
         last = Caller("last")
         for number, amount in enumerate((left + 1, left)):
             self.prices.fees[f"con_last{number}", last.id] = amount
-            self.world.seed_coupon(Coupon(CAMPAIGN, f"last{number}", State.REGISTERED, last.id))
+            self.world.give(Coupon(CAMPAIGN, f"last{number}", State.REGISTERED, last.id))
         orders = [
             Order("last", (Item(Kind.CONTRACT_FEE, f"con_last{n}"),), f"{CAMPAIGN}.last{n}", 0, "last")
             for n in range(2)
@@ -259,8 +270,9 @@ class Play:
         with refused(BudgetExhausted):
             self.services[0].reserve(orders[0], last, "too much")
         if left:
-            assert self.services[-1].reserve(orders[1], last, "all").value.discount == left, "I8"
-            assert sum(shard.available for shard in self.world.shards()) == 0, "I8"
+            assert self.services[-1].reserve(orders[1], last, "all").value.discount == left
+            self._check()
+            assert self.seen.available == 0, f"I8: seed {self.seed}"
 
 
 @contextlib.contextmanager
@@ -270,6 +282,3 @@ def refused(kind: type[Exception]) -> Iterator[None]:
     except kind:
         return
     raise AssertionError(f"{kind.__name__} was due")
-
-
-WORLD_TIME = timedelta(seconds=1)

@@ -121,7 +121,14 @@ def test_a_coupon_is_its_owners(shop: Shop) -> None:
     campaign, (kims,) = shop.with_coupons(KIM)
     other = campaign_of(shop.coupons, key="c2").campaign_id
     of_another_campaign = other + kims.removeprefix(campaign.campaign_id)
-    for unknown in (kims, of_another_campaign, "cmp_nobody.abc", "nonsense", f"{campaign.campaign_id}.", "x" * 128):
+    for unknown in (
+        kims,
+        of_another_campaign,
+        "cmp_nobody.abc",
+        "nonsense",
+        f"{campaign.campaign_id}.",
+        "x" * 128,
+    ):
         with pytest.raises(UnknownCoupon):
             shop.reserve(unknown, LEE, "k1")
     with pytest.raises(UnknownCoupon):
@@ -164,7 +171,9 @@ def test_after_pausing_nothing_is_granted_and_after_resuming_at_once(shop: Shop)
 
 def test_the_last_won_can_be_granted(shop: Shop) -> None:
     """7 shards of about 71,428 pay for ten coupons each; the 71st is paid with what is left in several."""
-    campaign, coupons = shop.with_coupons(KIM, 73, terms=replace(FIVE_THOUSAND_OFF, value=7_000), budget=500_000)
+    campaign, coupons = shop.with_coupons(
+        KIM, 73, terms=replace(FIVE_THOUSAND_OFF, value=7_000), budget=500_000
+    )
     granted = [shop.reserve(coupon, KIM, coupon).value for coupon in coupons[:71]]
     assert len(granted[-1].split) > 1
     for each in granted:

@@ -171,7 +171,11 @@ class MemoryCoupons:
 
     def owned(self, owner: str, limit: int, after: str | None) -> tuple[list[Coupon], str | None]:
         mine = sorted(
-            (each for each in self.coupons.values() if each.owner == owner and each.coupon_id > (after or "")),
+            (
+                each
+                for each in self.coupons.values()
+                if each.owner == owner and each.coupon_id > (after or "")
+            ),
             key=lambda coupon: coupon.coupon_id,
         )
         page = mine[:limit]
@@ -205,9 +209,7 @@ class MemoryCoupons:
     def _add_debit(self, write: MemoryWrite, shards: list[Shard], number: int, part: Won) -> None:
         def pay() -> None:
             shard = shards[number]
-            shards[number] = replace(
-                shard, available=shard.available - part, reserved=shard.reserved + part
-            )
+            shards[number] = replace(shard, available=shard.available - part, reserved=shard.reserved + part)
 
         write.clause(
             holds=lambda: shards[number].state is Switch.OPEN and shards[number].available >= part,

@@ -71,7 +71,9 @@ def test_a_top_up_counts_once(service: CouponService) -> None:
 def test_sixteen_top_ups_of_one_name_at_once_count_once(service: CouponService) -> None:
     campaign_id = campaign_of(service).campaign_id
     with ThreadPoolExecutor(16) as people:
-        list(people.map(lambda n: service.top_up(campaign_id, "t1", 500, by=OLGA, key=f"k{n % 2}"), range(16)))
+        list(
+            people.map(lambda n: service.top_up(campaign_id, "t1", 500, by=OLGA, key=f"k{n % 2}"), range(16))
+        )
     assert service.status(campaign_id).available == THREE_MILLION + 500
 
 

@@ -203,7 +203,9 @@ def test_a_code_is_read_as_people_type_it() -> None:
     assert read_code(typed) == code
 
 
-@pytest.mark.parametrize("typed", ["", "-", "A" * 14, "A" * 16, "U" * 15, "한" * 15, "\x00" * 15, "A" * 10_000])
+@pytest.mark.parametrize(
+    "typed", ["", "-", "A" * 14, "A" * 16, "U" * 15, "한" * 15, "\x00" * 15, "A" * 10_000]
+)
 def test_what_cannot_be_a_code_is_refused(typed: str) -> None:
     assert refused(typed)
 

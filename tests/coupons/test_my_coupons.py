@@ -141,7 +141,9 @@ def test_the_coupons_of_an_exhausted_campaign_are_hidden_until_it_is_topped_up(
     assert len(service.mine(KIM, 50, None)[0]) == 2
 
 
-def test_what_was_left_before_a_top_up_is_not_noted_after_it(service: CouponService, campaign_id: str) -> None:
+def test_what_was_left_before_a_top_up_is_not_noted_after_it(
+    service: CouponService, campaign_id: str
+) -> None:
     seen = service.status(campaign_id).campaign
     service.top_up(campaign_id, "t1", 10_000, by=OLGA, key="k")
     service.store.note_left(seen, 0)

@@ -21,7 +21,9 @@ def rows(client: Any) -> list[dict[str, Any]]:
 
 
 def stored_facts(client: Any) -> list[Fact]:
-    facts = [fact_of({"detail": msgspec.json.decode(row["fact"]["S"])}) for row in rows(client) if "fact" in row]
+    facts = [
+        fact_of({"detail": msgspec.json.decode(row["fact"]["S"])}) for row in rows(client) if "fact" in row
+    ]
     return sorted(facts, key=lambda fact: fact.id)
 
 

@@ -64,7 +64,11 @@ def test_a_flipped_bit_anywhere_is_a_bad_signature(name: str) -> None:
         ("another car's key", lambda: signed(key=car_key(MASTER, "car-0002")), "BAD_SIGNATURE"),
         ("expired", lambda: signed(replace(FIRST, requested_at=NOON - timedelta(seconds=15))), "EXPIRED"),
         ("too long a life", lambda: signed(expires_at=millis(NOON) + 30_001), "LIFE_TOO_LONG"),
-        ("from the future", lambda: signed(replace(FIRST, requested_at=NOON + timedelta(7))), "NOT_YET_VALID"),
+        (
+            "from the future",
+            lambda: signed(replace(FIRST, requested_at=NOON + timedelta(7))),
+            "NOT_YET_VALID",
+        ),
         ("an unknown action", lambda: signed(action="start_engine"), "NOT_SUPPORTED"),
         ("an unknown version", lambda: signed(v=2), "NOT_SUPPORTED"),
     ],

@@ -20,7 +20,7 @@ class Cloud(BaseHTTPRequestHandler):
     status = 200
     heard: list[tuple[str, bytes]] = []  # noqa: RUF012
 
-    def do_POST(self) -> None:  # noqa: N802
+    def do_POST(self) -> None:
         body = self.rfile.read(int(self.headers["Content-Length"]))
         self.heard.append((self.path, body))
         if self.status:

@@ -149,6 +149,6 @@ def test_the_signature_covers_everything_the_car_acts_on() -> None:
         {"nonce": "00000000000000ab"},
         {"car_id": "car-0002"},
     ):
-        seen.add(replace(COMMAND, **change).envelope(CAR_KEY)["sig"])  # type: ignore[arg-type]
+        seen.add(replace(COMMAND, **change).envelope(CAR_KEY)["sig"])
     seen.add(COMMAND.envelope(car_key(MASTER, "car-0002"))["sig"])
     assert len(seen) == 9

@@ -22,7 +22,7 @@ def test_reading_a_command_after_its_life_finds_it_unknown(world: World) -> None
         Reason.DEVICE_TIMEOUT,
         True,
     )
-    assert not unknown.retryable
+    assert unknown.retry_after is None
     assert world.settled() == [("UNKNOWN", "DEVICE_TIMEOUT", False)]
 
 
@@ -84,7 +84,7 @@ def test_the_cars_report_settles_what_it_never_answered(world: World) -> None:
     world.hear(locked=False)
     after = world.look(command)
     assert (after.state, after.reason, after.late) == (State.SUCCEEDED, Reason.SEEN_IN_STATE, True)
-    assert not after.retryable
+    assert after.retry_after is None
 
 
 def test_a_report_before_the_end_of_life_waits_for_the_answer_and_counts_afterwards(world: World) -> None:

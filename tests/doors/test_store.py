@@ -5,7 +5,6 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
-from botocore.client import BaseClient
 
 from chalicelib.doors.model import Event
 from chalicelib.doors.service import DoorService

@@ -6,9 +6,20 @@ import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, Protocol
+from typing import Any
 
-from chalicelib.doors.model import Ack, Action, Command, Event, Presence, Reading, Reason, Report, Sent, car_key
+from chalicelib.doors.model import (
+    Ack,
+    Action,
+    Command,
+    Event,
+    Presence,
+    Reading,
+    Reason,
+    Report,
+    Sent,
+    car_key,
+)
 from chalicelib.doors.service import DoorService, Store
 from chalicelib.kernel.errors import Unauthenticated
 from chalicelib.kernel.facts import Fact
@@ -37,18 +48,17 @@ KIM = SmartKey("grt_kim")
 PARTNER = SmartKey("grt_partner")
 STRANGER = SmartKey("grt_stranger", contract_id="con_2")
 VALET = SmartKey("grt_valet", actions=frozenset({"unlock"}))
+NEWCOMER = SmartKey("grt_newcomer", car_id="car-never-seen")
 
 
-@dataclass
+HOLDERS = {"kim": KIM, "partner": PARTNER, "stranger": STRANGER, "valet": VALET, "newcomer": NEWCOMER}
+
+
 class Holders:
-    known: dict[str | None, SmartKey] = field(
-        default_factory=lambda: {"kim": KIM, "partner": PARTNER, "stranger": STRANGER, "valet": VALET}
-    )
-
     def holder(self, token: str | None, at: datetime) -> SmartKey:
-        if token not in self.known:
+        if token not in HOLDERS:
             raise SessionOver()
-        return self.known[token]
+        return HOLDERS[token]
 
 
 @dataclass
@@ -68,10 +78,6 @@ class Air:
             self.payloads.append(payload)
             self.published.append((car_id, json.loads(payload), expires_in))
         self.then(json.loads(payload))
-
-
-class Refusals(Protocol):
-    def __call__(self) -> list[tuple[str, str]]: ...
 
 
 @dataclass
@@ -111,7 +117,13 @@ class World:
 
     def hear(self, *, locked: bool, at: datetime | None = None, **changes: Any) -> str:
         now = self.clock()
-        values = {"doors_open": False, "ignition_on": False, "moving": False, "battery_percent": 80, **changes}
+        values = {
+            "doors_open": False,
+            "ignition_on": False,
+            "moving": False,
+            "battery_percent": 80,
+            **changes,
+        }
         reading = Reading(CAR, at or now, next(self.versions), now, locked, **values)
         return self.service.report(Report(CAR, CAR, now, reading))
 

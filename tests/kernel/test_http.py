@@ -19,6 +19,7 @@ from chalicelib.kernel.http import (
     Answer,
     Call,
     Routes,
+    refuse_methods,
 )
 from tests.api import bearer, is_problem
 
@@ -62,6 +63,7 @@ def http() -> Iterator[Any]:
         return None
 
     app.register_blueprint(routes)
+    app.register_middleware(refuse_methods, "http")
     with Client(app) as client:
         yield client.http
     del DECLARED[before:]
@@ -145,3 +147,9 @@ def test_every_family_has_one_status() -> None:
         family for family in errors.HandoverError.__subclasses__() if family.__module__ == errors.__name__
     }
     assert families == set(STATUS)
+
+
+def test_a_wrong_method_is_refused_in_our_words(http: Any) -> None:
+    answer = http.delete("/till")
+    assert is_problem(answer, 405, "WRONG_METHOD")
+    assert answer.headers["Allow"] == "GET"

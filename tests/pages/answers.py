@@ -1,5 +1,6 @@
 """What the API says in these tests, in the shapes of the contexts' schemas."""
 
+from copy import deepcopy
 from typing import Any
 
 from tests.pages.site import Reply, problem
@@ -51,3 +52,49 @@ def command(state: str, reason: str | None = None, **more: Any) -> Reply:
             **more,
         }
     )
+
+
+SIGN_IN = "POST AWSCognitoIdentityProviderService.InitiateAuth"
+GET_OVERVIEW = "GET /v1/ops/overview"
+OVERVIEW: dict[str, Any] = {
+    "at": "2026-03-02T03:10:00Z",
+    "day": "2026-03-02",
+    "funnel": {
+        "issued": 31,
+        "unlocked": 27,
+        "opened": 1,
+        "sent": 2,
+        "waiting": 1,
+        "ended": 0,
+        "stuck": 4,
+    },
+    "stuck": [
+        {
+            "contract_id": f"con_3rv0tq8m4yk2w{number}h7d1c5bn",
+            "car_id": f"car-00{number}",
+            "step": step,
+            "link_died": step == "opened",
+            "since": f"2026-03-02T02:{number}:00Z",
+        }
+        for number, step in ((12, "sent"), (31, "sent"), (44, "opened"), (58, "waiting"))
+    ],
+    "troubles": [
+        {
+            "shipment_id": f"shp_{number}",
+            "contract_id": f"con_3rv0tq8m4yk2w{number}h7d1c5bn",
+            "kind": kind,
+            "since": f"2026-03-0{day}T02:{number}:00Z",
+        }
+        for day, number, kind in ((1, 10, "stalled"), (1, 40, "wrong_address"), (2, 20, "wrong_key"))
+    ],
+    "more_troubles": False,
+    "oldest_due": "2026-03-02T03:09:38Z",
+}
+
+
+def signed_in() -> Reply:
+    return Reply(body={"AuthenticationResult": {"IdToken": "an.id.token", "AccessToken": "no"}})
+
+
+def overview(**changed: Any) -> Reply:
+    return Reply(body={**deepcopy(OVERVIEW), **changed})

@@ -50,7 +50,9 @@ def page(phone: BrowserContext) -> Iterator[Page]:
     page = phone.new_page()
     wrong: list[str] = []
     page.on("pageerror", lambda error: wrong.append(str(error)))
-    page.on("console", lambda said: wrong.append(said.text) if "Content Security Policy" in said.text else None)
+    page.on(
+        "console", lambda said: wrong.append(said.text) if "Content Security Policy" in said.text else None
+    )
     yield page
     assert wrong == []
 

@@ -10,10 +10,24 @@ os.environ.setdefault("STAGE", "test")
 
 from playwright.sync_api import Browser, ViewportSize
 
-from tests.pages.answers import CODE, COMMAND, COMMANDS, EXCHANGE, KEY, OPENED, PROOF, command, key
+from tests.pages.answers import (
+    CODE,
+    COMMAND,
+    COMMANDS,
+    EXCHANGE,
+    GET_OVERVIEW,
+    KEY,
+    OPENED,
+    OVERVIEW,
+    PROOF,
+    SIGN_IN,
+    command,
+    key,
+    overview,
+    signed_in,
+)
 from tests.pages.conftest import DESK, PHONE, chromium
 from tests.pages.site import Reply, serving
-from tests.pages.test_ops import OVERVIEW, SIGN_IN, signed_in
 
 ROOT = Path(__file__).parent.parent.parent
 STATIC = ROOT / "chalicelib" / "pages" / "static"
@@ -48,7 +62,7 @@ def smart_key_page(browser: Browser) -> None:
 def ops_page(browser: Browser) -> None:
     with serving() as site:
         site.says(SIGN_IN, signed_in())
-        site.says("GET /v1/ops/overview", Reply(body=OVERVIEW))
+        site.says(GET_OVERVIEW, overview())
         site.says("GET /v1/config", Reply(body={"user_pool_client_id": "x", "cognito_endpoint": site.origin}))
         page = browser.new_page(viewport=DESK, locale="en-US", timezone_id="Asia/Seoul")
         page.clock.set_fixed_time(OVERVIEW["at"])

@@ -116,7 +116,7 @@ class Handler(BaseHTTPRequestHandler):
         headers = {name.lower(): value for name, value in self.headers.items()}
         reply = self.server.site.reply(Seen(self.command, path, headers, body))
         if reply.status == 0:
-            # Broken off in the middle: a connection closed before any byte is tried again by the browser itself.
+            # Broken off in the middle: what breaks off before any byte a browser sends again by itself.
             self.wfile.write(b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\n")
             self.close_connection = True
             return

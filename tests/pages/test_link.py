@@ -45,7 +45,7 @@ def test_after_the_exchange_the_code_is_nowhere_in_the_phone(at_the_car: Page) -
 
 
 def test_a_lost_answer_is_asked_for_again_with_the_same_key(page: Page, site: Site) -> None:
-    site.says(EXCHANGE, LOST, LOST, OPENED)
+    site.says(EXCHANGE, LOST, OPENED)
     site.says(KEY, key())
     open_link(page, site)
     prove(page)
@@ -134,3 +134,19 @@ def test_a_key_whose_time_has_not_begun_says_so(page: Page, site: Site) -> None:
     site.says(KEY, problem(403, "NOT_YET_VALID"))
     page.goto(f"{site.url}/k")
     expect(page.get_by_role("heading", name="아직 사용할 시간이 아니에요")).to_be_visible()
+
+
+def test_where_storage_is_forbidden_a_lost_answer_is_still_asked_for_with_the_same_key(
+    page: Page, site: Site
+) -> None:
+    page.add_init_script(
+        "Object.defineProperty(window, 'sessionStorage', {get() { throw new DOMException('no'); }})"
+    )
+    site.says(EXCHANGE, LOST, OPENED)
+    site.says(KEY, key())
+    open_link(page, site)
+    prove(page)
+    expect(page.locator("#proof-error")).to_contain_text("응답을 받지 못했어요")
+    prove(page)
+    page.wait_for_selector("#plate:visible")
+    assert len({asked.headers["idempotency-key"] for asked in site.asked(EXCHANGE)}) == 1

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from typing import Any
 
 from chalicelib.kernel.errors import NotFound
 from chalicelib.smartkeys.model import Grant, Order
@@ -70,7 +71,7 @@ class Cars:
         return Seen()
 
 
-def order(name: str = "o1", contract_id: str = KIM, holder: str = "customer", **changes: object) -> Order:
+def order(name: str = "o1", contract_id: str = KIM, holder: str = "customer", **changes: Any) -> Order:
     """What a person of operations asks for."""
     plain = Order(
         order_id=f"ord_{name}",
@@ -82,7 +83,7 @@ def order(name: str = "o1", contract_id: str = KIM, holder: str = "customer", **
         issuer="olga",
         not_after=NOON + timedelta(days=2),
     )
-    return replace(plain, **changes)  # type: ignore[arg-type]
+    return replace(plain, **changes)
 
 
 def rescued(service: SmartKeyService, contract_id: str = KIM, cause: str = "evt_late") -> Grant:

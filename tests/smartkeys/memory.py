@@ -110,8 +110,11 @@ class MemorySmartKeys:
         write.clause(holds=unmoved, then=move, otherwise=GrantMoved)
 
     def _send(self, write: MemoryWrite, link: Link, fact: Fact) -> None:
-        write.clause(then=lambda: self.links.pop(link.replaces or "", None) and None)
-        write.clause(then=lambda: self.links.update({link.mark: link}))
+        def put() -> None:
+            self.links.pop(link.replaces or "", None)
+            self.links[link.mark] = link
+
+        write.clause(then=put)
         write.fact(self.facts, fact)
 
     def take_try(self, mark: str, key_mark: str | None, at: datetime) -> Link:

@@ -1,7 +1,9 @@
 from collections import Counter
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from datetime import timedelta
+from typing import Any
 
 import pytest
 
@@ -11,12 +13,13 @@ from chalicelib.smartkeys.model import (
     AUTOMATIC,
     RESCUE_WINDOW,
     BadWindow,
+    Grant,
     LinkGone,
     LinkInvalid,
     State,
     mark_of,
 )
-from chalicelib.smartkeys.service import SmartKeyService
+from chalicelib.smartkeys.service import SmartKeyService, Store
 from tests.conftest import NOON, Hands
 from tests.smartkeys.examples import BORN, KIM, LEE, code_of, order, rescued
 
@@ -65,6 +68,44 @@ def test_two_causes_at_once_give_one_grant_and_one_link(service: SmartKeyService
     assert len({grant.grant_id for grant in grants}) == 1
     assert len(service.of_contract(KIM)) == 1
     assert len(facts()) == 1
+
+
+def test_a_cause_overtaken_after_it_looked_joins_the_winners_grant(
+    service: SmartKeyService, facts: Facts
+) -> None:
+    overtaken = replace(
+        service, store=OvertakenAtFirst(service.store, lambda: rescued(service, cause="evt_2"))
+    )
+    joined = rescued(overtaken, cause="evt_1")
+    assert service.of_contract(KIM) == [joined]
+    assert len(facts()) == 1
+
+
+def test_a_new_link_overtaken_by_the_end_is_never_made(service: SmartKeyService, facts: Facts) -> None:
+    """Operations issue anew while the grant is revoked: the order becomes a grant of its own."""
+    first = rescued(service)
+    overtaken = replace(
+        service,
+        store=OvertakenAtFirst(service.store, lambda: service.revoke(KIM, first.grant_id, by="olga")),
+    )
+    assert overtaken.issue(order()).grant.grant_id != first.grant_id
+    assert kinds(facts) == {"SmartKeyLinkIssued": 2, "SmartKeyRevoked": 1}
+
+
+class OvertakenAtFirst:
+    """A store on which somebody else acts right after the first look at a holder's latest grant."""
+
+    def __init__(self, store: Store, act: Callable[[], object]) -> None:
+        self._store, self._acts = store, [act]
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._store, name)
+
+    def latest(self, contract_id: str, holder: str) -> Grant | None:
+        seen = self._store.latest(contract_id, holder)
+        while self._acts:
+            self._acts.pop()()
+        return seen
 
 
 def test_a_new_cause_after_the_end_gives_a_new_grant(
@@ -143,7 +184,7 @@ def test_every_holder_has_a_grant_of_their_own(service: SmartKeyService) -> None
     ],
 )
 def test_a_window_must_lie_ahead_and_end(
-    service: SmartKeyService, facts: Facts, changes: dict[str, object]
+    service: SmartKeyService, facts: Facts, changes: dict[str, Any]
 ) -> None:
     with pytest.raises(BadWindow):
         service.issue(order(**changes))
@@ -173,7 +214,8 @@ def test_a_link_is_the_same_every_time_and_gone_when_it_is_over(
     assert len(link.code) == 22
     assert link.code not in repr(link)
     assert mark_of(link.code) != link.code
-    for late in (lambda: service.link(grant.grant_id, 2), lambda: service.link(grant.grant_id, 1)):
-        with pytest.raises(LinkGone):
-            late()
-        clock.move(hours=24)
+    with pytest.raises(LinkGone):
+        service.link(grant.grant_id, 2)
+    clock.move(hours=24)
+    with pytest.raises(LinkGone):
+        service.link(grant.grant_id, 1)

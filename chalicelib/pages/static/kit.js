@@ -6,8 +6,9 @@ const NAMES = ["한국어", "English"];
 let catalogue = {};
 let chosen = 0;
 
-/** Storage that a private window may forbid; then the page remembers nothing and still works. */
+/** Storage that a private window may forbid; then it lasts as long as the page. */
 export function shelf(kind) {
+  const memory = new Map();
   const reach = (work) => {
     try {
       return work(window[kind]);
@@ -16,9 +17,15 @@ export function shelf(kind) {
     }
   };
   return {
-    read: (name) => reach((store) => store.getItem(`handover.${name}`)),
-    keep: (name, value) => reach((store) => store.setItem(`handover.${name}`, value)),
-    drop: (name) => reach((store) => store.removeItem(`handover.${name}`)),
+    read: (name) => reach((store) => store.getItem(`handover.${name}`)) ?? memory.get(name) ?? null,
+    keep: (name, value) => {
+      memory.set(name, value);
+      reach((store) => store.setItem(`handover.${name}`, value));
+    },
+    drop: (name) => {
+      memory.delete(name);
+      reach((store) => store.removeItem(`handover.${name}`));
+    },
   };
 }
 

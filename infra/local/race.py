@@ -1,0 +1,164 @@
+"""The race for a campaign's last won: 2,000 attempts from 16 processes at a budget for 600.
+
+The racers run in a process of their own (`racers.py`), straight at the stack's DynamoDB, with the real
+services and stores; this module says who races and what came of it.
+"""
+
+import base64
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from infra.local.place import STAGE
+from infra.local.scene import Scene
+from infra.package import ROOT
+
+BUDGET = 3_000_000
+AMOUNT = 5_000
+PROCESSES = 16
+People = list[tuple[str, str]]
+"""Pairs of customer id and contract id."""
+
+
+class NotRaced(Exception):
+    """The racers failed; their own words."""
+
+
+@dataclass(frozen=True)
+class Buyers:
+    """A campaign, and for every attempt its customer, contract and registered coupon."""
+
+    stack: dict[str, Any]
+    campaign_id: str
+    tickets: list[tuple[str, str, str]]
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """`granted` and `refused` as the buyers were told; the rest counted in DynamoDB afterwards.
+
+    `granting_seconds` ends with the last grant. `looks` is how often the budget was looked at meanwhile, and
+    `wrong_looks` how often budget = available + reserved did not hold.
+    """
+
+    attempts: int
+    granted: int
+    refused: int
+    seconds: float
+    granting_seconds: float
+    looks: int
+    wrong_looks: int
+    budget: int
+    amount: int
+    available: int
+    reserved: int
+    granted_rows: int
+    fact_rows: int
+    used_coupons: int
+
+    @property
+    def affordable(self) -> int:
+        return self.budget // self.amount
+
+    @property
+    def granted_per_second(self) -> float:
+        return self.granted / self.granting_seconds
+
+    @property
+    def adds_up(self) -> bool:
+        """Exactly what the budget pays for, told to the buyers as it stands in every table."""
+        granted = min(self.affordable, self.attempts)
+        counts = (self.granted, self.granted_rows, self.fact_rows, self.used_coupons)
+        return (
+            set(counts) == {granted}
+            and self.granted + self.refused == self.attempts
+            and self.reserved == granted * self.amount == self.budget - self.available
+            and self.wrong_looks == 0
+        )
+
+
+def prepare(scene: Scene, attempts: int, count: Callable[[str, int], Callable[[int], None]]) -> Buyers:
+    """A fresh campaign whose coupons lie in the boxes of the story's customers."""
+    people = [(_subject(part.token), part.contract_id) for part in scene.parts]
+    return stage(scene.stack, people, attempts, count("coupons registered", attempts))
+
+
+def stage(
+    stack: dict[str, Any], people: People, attempts: int, done: Callable[[int], None] = lambda _: None
+) -> Buyers:
+    """Through the services: campaign, codes, registration. `done` hears of each coupon registered."""
+    task = {"people": people, "attempts": attempts, "budget": BUDGET, "amount": AMOUNT}
+    for line in _racers(stack, "stage", task):
+        if "tickets" in line:
+            return Buyers(stack, line["campaign_id"], line["tickets"])
+        done(line["registered"])
+    raise NotRaced("no campaign was staged")
+
+
+def run(buyers: Buyers, processes: int = PROCESSES) -> Outcome:
+    task = {"campaign_id": buyers.campaign_id, "tickets": buyers.tickets, "processes": processes}
+    (result,) = _racers(buyers.stack, "race", task)
+    seen, rows = result["seen"], result["rows"]
+    return Outcome(
+        attempts=len(buyers.tickets),
+        granted=seen.get("granted", 0),
+        refused=seen.get("refused", 0),
+        seconds=result["took"]["ended"],
+        granting_seconds=result["took"]["last_grant"],
+        looks=result["looks"],
+        wrong_looks=result["wrong"],
+        budget=rows["budget"],
+        amount=AMOUNT,
+        available=rows["available"],
+        reserved=rows["reserved"],
+        granted_rows=rows["checkouts"],
+        fact_rows=rows["facts"],
+        used_coupons=rows["used_coupons"],
+    )
+
+
+def raw_transactions(stack: dict[str, Any], processes: int = PROCESSES, seconds: float = 3.0) -> float:
+    """Bare transactions of a redemption's shape per second: what the local DynamoDB itself can do."""
+    (result,) = _racers(stack, "raw", {"processes": processes, "seconds": seconds})
+    return float(result["per_second"])
+
+
+def _subject(token: str) -> str:
+    """Whose id token it is; the stack has verified it before."""
+    claims = token.split(".")[1]
+    return str(json.loads(base64.urlsafe_b64decode(claims + "=" * (-len(claims) % 4)))["sub"])
+
+
+def _racers(stack: dict[str, Any], what: str, task: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    command = [sys.executable, "-m", "infra.local.racers", what]
+    environment = {**os.environ, **_environment(stack)}
+    with subprocess.Popen(
+        command, cwd=ROOT, env=environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as racers:
+        assert racers.stdin
+        assert racers.stdout
+        with racers.stdin:
+            json.dump(task, racers.stdin)
+        for line in racers.stdout:
+            yield json.loads(line)
+    if racers.returncode:
+        raise NotRaced(f"the racers ended with {racers.returncode}")
+
+
+def _environment(stack: dict[str, Any]) -> dict[str, str]:
+    """The racers' AWS is the local stack, and never the caller's own account."""
+    where = stack["aws"]
+    return {
+        "STAGE": STAGE,
+        "AWS_ENDPOINT_URL": where["endpoint_url"],
+        "AWS_REGION": where["region"],
+        "AWS_DEFAULT_REGION": where["region"],
+        "AWS_ACCESS_KEY_ID": where["access_key_id"],
+        "AWS_SECRET_ACCESS_KEY": where["secret_access_key"],
+        "POWERTOOLS_METRICS_DISABLED": "true",
+        "POWERTOOLS_METRICS_NAMESPACE": "handover",
+    }

@@ -1,0 +1,83 @@
+"""DynamoDB calls counted, and write units by the public formulas: moto reports a constant.
+
+A write costs one unit for every started KB of the larger of old and new row, twice that in a transaction; an
+index whose projection holds the row costs one more for a change (AWS Developer Guide, "Read/write capacity").
+"""
+
+import contextlib
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+from botocore.client import BaseClient
+
+KB = 1024
+TRANSACTION = 2
+INDEX_KEYS = {"test-coupons": "owner"}
+
+
+@dataclass
+class Meter:
+    calls: Counter[str] = field(default_factory=Counter)
+    items: int = 0
+    write_units: int = 0
+    index_units: int = 0
+
+    @property
+    def reads(self) -> int:
+        return self.calls["GetItem"] + self.calls["Query"] + self.calls["TransactGetItems"]
+
+    @property
+    def writes(self) -> int:
+        return sum(self.calls.values()) - self.reads
+
+
+def size(row: dict[str, Any]) -> int:
+    return sum(len(name.encode()) + _value_size(value) for name, value in row.items())
+
+
+def _value_size(value: dict[str, Any]) -> int:
+    ((kind, held),) = value.items()
+    return {
+        "S": lambda: len(held.encode()),
+        "N": lambda: len(held) // 2 + 2,
+        "SS": lambda: 3 + sum(1 + len(text.encode()) for text in held),
+        "NULL": lambda: 1,
+        "BOOL": lambda: 1,
+    }[kind]()
+
+
+def _rows(operation: str, request: dict[str, Any]) -> list[tuple[str, dict[str, Any]]]:
+    """Table and key of every row the call writes."""
+    actions = [request] if "TableName" in request else []
+    if operation == "TransactWriteItems":
+        actions = [action for item in request["TransactItems"] for action in item.values()]
+    named = [(action["TableName"], action.get("Item") or action["Key"]) for action in actions]
+    return [(table, {"pk": row["pk"], "sk": row["sk"]}) for table, row in named]
+
+
+@contextlib.contextmanager
+def metered() -> Iterator[Meter]:
+    """Everything any client asks of DynamoDB inside the block. Refused writes cost like granted ones."""
+    meter, call = Meter(), BaseClient._make_api_call
+
+    def counted(self: Any, operation: str, request: dict[str, Any]) -> Any:
+        meter.calls[operation] += 1
+        if operation not in ("TransactWriteItems", "PutItem", "UpdateItem"):
+            return call(self, operation, request)
+        try:
+            return call(self, operation, request)
+        finally:
+            for table, key in _rows(operation, request):
+                row = call(self, "GetItem", {"TableName": table, "Key": key}).get("Item", {})
+                meter.items += 1
+                times = TRANSACTION if operation == "TransactWriteItems" else 1
+                meter.write_units += times * max(1, -(-size(row) // KB))
+                meter.index_units += INDEX_KEYS.get(table) in row
+
+    BaseClient._make_api_call = counted  # type: ignore[method-assign]
+    try:
+        yield meter
+    finally:
+        BaseClient._make_api_call = call  # type: ignore[method-assign]

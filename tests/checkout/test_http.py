@@ -1,0 +1,156 @@
+"""The routes of the checkout."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+import time_machine
+
+from chalicelib import wiring
+from chalicelib.kernel import aws
+from tests.api import Api, bearer, is_problem
+from tests.conftest import NOON
+from tests.contracts.examples import sign_body
+from tests.coupons.examples import SECRET, campaign_body
+
+OPS, KIM, LEE = bearer("olga", "ops"), bearer("kim"), bearer("lee")
+FEE = 460_000
+
+
+@pytest.fixture(autouse=True)
+def at_noon_with_the_code_key(api: Api) -> Iterator[None]:
+    aws.client("secretsmanager").create_secret(Name="test/handover/code-key", SecretString=SECRET)
+    with time_machine.travel(NOON, tick=False):
+        yield
+
+
+@pytest.fixture
+def contract_id(api: Api) -> str:
+    return str(api.post("/v1/contracts", sign_body(), by=KIM, key="s1").json_body["contract_id"])
+
+
+@pytest.fixture
+def coupons(api: Api) -> list[str]:
+    """Two of Kim's, of a campaign that can pay for one."""
+    body = campaign_body(budget=5_000)
+    campaign_id = api.post("/v1/ops/campaigns", body, by=OPS, key="c1").json_body["campaign_id"]
+    path = f"/v1/ops/campaigns/{campaign_id}/codes"
+    api.post(path, {"batch_id": "b1", "count": 2}, by=OPS, key="b1")
+    wiring.coupons().issue(campaign_id, "b1")
+    codes = api.get(f"{path}/b1", by=OPS).json_body["codes"]
+    return [
+        api.post("/v1/me/coupons", {"code": code}, by=KIM, key=code).json_body["coupon_id"] for code in codes
+    ]
+
+
+def order(contract_id: str, coupon_id: str | None = None, **changes: Any) -> dict[str, Any]:
+    items = [{"kind": "contract_fee", "ref": contract_id}]
+    return {"order_id": "o1", "items": items, "coupon_id": coupon_id, "points": 0, **changes}
+
+
+def test_an_order_is_reserved_at_the_servers_price(api: Api, contract_id: str, coupons: list[str]) -> None:
+    answer = api.post("/v1/checkouts", order(contract_id, coupons[0], amount=1), by=KIM, key="k1")
+    assert answer.status_code == 201
+    checkout = answer.json_body
+    assert checkout == {
+        "checkout_id": checkout["checkout_id"],
+        "order_id": "o1",
+        "state": "RESERVED",
+        "total": FEE,
+        "discount": 5_000,
+        "points_used": 0,
+        "payable": FEE - 5_000,
+        "expires_at": "2026-03-02T03:15:00Z",
+    }
+    assert api.get(f"/v1/checkouts/{checkout['checkout_id']}", by=KIM).json_body == checkout
+    campaign = api.get(f"/v1/ops/campaigns/{coupons[0].split('.')[0]}", by=OPS).json_body
+    assert (campaign["available"], campaign["reserved"], campaign["state"]) == (0, 5_000, "EXHAUSTED")
+
+
+def test_a_retry_hears_the_grant_also_after_the_budget_is_gone(
+    api: Api, contract_id: str, coupons: list[str]
+) -> None:
+    granted = api.post("/v1/checkouts", order(contract_id, coupons[0]), by=KIM, key="k1")
+    late = api.post("/v1/checkouts", order(contract_id, coupons[1], order_id="o2"), by=KIM, key="k2")
+    assert is_problem(late, 422, "BUDGET_EXHAUSTED")
+    again = api.post("/v1/checkouts", order(contract_id, coupons[0]), by=KIM, key="k1")
+    assert (again.status_code, again.json_body) == (201, granted.json_body)
+    assert again.headers["Idempotent-Replayed"] == "true"
+
+
+def test_the_coupons_of_a_spent_campaign_leave_the_box(
+    api: Api, contract_id: str, coupons: list[str]
+) -> None:
+    for number, coupon in enumerate(coupons):
+        api.post("/v1/checkouts", order(contract_id, coupon), by=KIM, key=f"k{number}")
+    shown = api.get("/v1/me/coupons", by=KIM).json_body["coupons"]
+    assert [(each["coupon_id"], each["state"]) for each in shown] == [(coupons[0], "USED")]
+
+
+def test_an_order_without_a_coupon_costs_the_whole_fee(api: Api, contract_id: str) -> None:
+    body = {"order_id": "o1", "items": [{"kind": "contract_fee", "ref": contract_id}]}
+    assert api.post("/v1/checkouts", body, by=KIM, key="k1").json_body["payable"] == FEE
+
+
+def test_what_is_another_customers_is_not_found(api: Api, contract_id: str, coupons: list[str]) -> None:
+    assert is_problem(api.post("/v1/checkouts", order(contract_id), by=LEE, key="k1"), 404)
+    lees = api.post("/v1/contracts", sign_body(), by=LEE, key="s1").json_body["contract_id"]
+    assert is_problem(
+        api.post("/v1/checkouts", order(lees, coupons[0]), by=LEE, key="k1"), 404, "UNKNOWN_COUPON"
+    )
+    mine = api.post("/v1/checkouts", order(contract_id), by=KIM, key="k1").json_body["checkout_id"]
+    assert is_problem(api.get(f"/v1/checkouts/{mine}", by=LEE), 404)
+
+
+@pytest.mark.parametrize(
+    ("change", "code"),
+    [
+        ({"points": 1}, "NO_POINTS"),
+        ({"items": [{"kind": "service", "ref": "wash"}]}, "NO_CATALOGUE"),
+    ],
+)
+def test_what_is_not_sold_yet_is_refused_by_name(
+    api: Api, contract_id: str, change: dict[str, Any], code: str
+) -> None:
+    assert is_problem(api.post("/v1/checkouts", order(contract_id, **change), by=KIM, key="k1"), 422, code)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"order_id": ""},
+        {"order_id": 7},
+        {"order_id": "x" * 129},
+        {"items": []},
+        {"items": "con"},
+        {"items": [{"kind": "car", "ref": "x"}]},
+        {"items": [{"kind": "contract_fee"}]},
+        {"items": [{"kind": "contract_fee", "ref": "x" * 129}]},
+        {"items": [{"kind": "contract_fee", "ref": str(n)} for n in range(21)]},
+        {"coupon_id": ""},
+        {"coupon_id": 5},
+        {"points": -1},
+        {"points": 0.5},
+        {"points": None},
+    ],
+)
+def test_an_order_that_cannot_be_read_changes_nothing(
+    api: Api, dynamodb: Any, contract_id: str, change: dict[str, Any]
+) -> None:
+    assert is_problem(
+        api.post("/v1/checkouts", order(contract_id, **change), by=KIM, key="k1"), 400, "MALFORMED"
+    )
+    assert dynamodb.scan(TableName="test-checkout")["Count"] == 0
+
+
+def test_reserving_needs_a_key_and_a_sign_in(api: Api, contract_id: str) -> None:
+    assert is_problem(api.post("/v1/checkouts", order(contract_id), by=KIM), 400, "MALFORMED")
+    assert is_problem(api.post("/v1/checkouts", order(contract_id), key="k1"), 401)
+    api.post("/v1/checkouts", order(contract_id), by=KIM, key="k1")
+    other = order(contract_id, order_id="o2")
+    assert is_problem(api.post("/v1/checkouts", other, by=KIM, key="k1"), 422, "KEY_REUSED")
+
+
+@pytest.mark.parametrize("checkout_id", ["chk_nobody", "x" * 3_000])
+def test_unknown_checkouts_are_not_found(api: Api, checkout_id: str) -> None:
+    assert is_problem(api.get(f"/v1/checkouts/{checkout_id}", by=KIM), 404)

@@ -1,0 +1,110 @@
+"""What is written in two places says the same in both."""
+
+import ast
+import json
+from collections.abc import Iterator
+
+import pytest
+
+from infra import rules
+from infra.package import ROOT, SERVICES
+
+CONFIG = json.loads((ROOT / ".chalice" / "config.json").read_text())
+CONFIGURED = CONFIG["stages"]["main"]["lambda_functions"]
+MERGED = rules.load(ROOT / "infra" / "app.yaml")
+
+
+def background_functions() -> set[str]:
+    """As the handlers declare them; app.py registers every handler."""
+    from app import app
+
+    return {function.name for function in app.pure_lambda_functions}
+
+
+def test_every_function_is_configured_and_no_other() -> None:
+    assert {*background_functions(), "api_handler"} == CONFIGURED.keys()
+
+
+def test_every_function_has_a_policy_file_of_its_own() -> None:
+    files = [function["iam_policy_file"] for function in CONFIGURED.values()]
+    assert len(set(files)) == len(files)
+    there = {f"policies/{path.name}" for path in (ROOT / ".chalice" / "policies").iterdir()}
+    assert set(files) == there
+
+
+def test_no_function_adds_rights_by_itself() -> None:
+    assert CONFIG["autogen_policy"] is False
+
+
+def test_every_fact_a_rule_listens_to_has_a_sample() -> None:
+    listened = {kind for _, rule in rules_with_patterns() for kind in rule["EventPattern"]["detail-type"]}
+    samples = {path.stem for path in (ROOT / "events" / "facts").glob("*.json")}
+    assert listened <= samples
+
+
+def test_every_fact_a_rule_listens_to_comes_from_where_it_listens() -> None:
+    for name, rule in rules_with_patterns():
+        for kind in rule["EventPattern"]["detail-type"]:
+            source = json.loads((ROOT / "events" / "facts" / f"{kind}.json").read_text())["source"]
+            assert source in rule["EventPattern"]["source"], name
+
+
+def rules_with_patterns() -> Iterator[tuple[str, rules.Document]]:
+    for name, resource in MERGED["Resources"].items():
+        if "EventPattern" in resource.get("Properties", {}):
+            yield name, resource["Properties"]
+
+
+def test_every_table_s_stream_is_carried_to_the_bus() -> None:
+    tables = rules.load(ROOT / "infra" / "tables.yaml")
+    exported = {output["Export"]["Name"]["Fn::Sub"] for output in tables["Outputs"].values()}
+    imported = {
+        resource["Properties"]["EventSourceArn"]["Fn::ImportValue"]["Fn::Sub"]
+        for resource in MERGED["Resources"].values()
+        if resource.get("Type") == "AWS::Lambda::EventSourceMapping"
+    }
+    assert imported == exported
+
+
+def test_the_zip_carries_every_service_the_code_asks_for() -> None:
+    assert clients_asked_for() <= SERVICES
+
+
+def clients_asked_for() -> set[str]:
+    """Every literal in a call `client("...")` below chalicelib."""
+    return {
+        node.args[0].value
+        for path in (ROOT / "chalicelib").rglob("*.py")
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, ast.Call)
+        and isinstance(node.func, ast.Name)
+        and node.func.id == "client"
+        and node.args
+        and isinstance(node.args[0], ast.Constant)
+        and isinstance(node.args[0].value, str)
+    }
+
+
+def test_app_py_imports_handlers_and_no_context() -> None:
+    imported = {
+        node.module
+        for node in ast.walk(ast.parse((ROOT / "app.py").read_text()))
+        if isinstance(node, ast.ImportFrom)
+    }
+    assert imported == {"chalice.app", "chalicelib.handlers", "chalicelib.kernel.http"}
+
+
+@pytest.mark.parametrize("lock", ["requirements-dev.lock", "infra/local/emulator.lock"])
+def test_a_lock_names_versions_and_hashes_only(lock: str) -> None:
+    lines = (ROOT / lock).read_text().splitlines()
+    assert not [
+        line
+        for line in lines
+        if "://" in line or (line.strip().startswith(("-", "/")) and "--hash=" not in line)
+    ]
+
+
+def test_the_zip_s_versions_are_the_tested_ones() -> None:
+    tested = (ROOT / "requirements-dev.lock").read_text()
+    pins = [line for line in (ROOT / "requirements.txt").read_text().splitlines() if "==" in line]
+    assert [pin for pin in pins if f"{pin} \\" not in tested] == []

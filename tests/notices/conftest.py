@@ -1,0 +1,125 @@
+"""Each behaviour is tested twice: on the memory store and on DynamoDB."""
+
+import functools
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+import msgspec
+import pytest
+from moto.core.models import DEFAULT_ACCOUNT_ID
+from moto.sns.models import sns_backends
+
+from chalicelib.kernel.errors import Conflict, NotFound
+from chalicelib.kernel.facts import Fact, fact_of
+from chalicelib.notices.service import NoticeService
+from chalicelib.notices.store import NoticeStore
+from tests.conftest import Hands
+from tests.notices.memory import MemoryNotices
+
+SITE = "https://handover.kr"
+PHONE = "+821012345678"
+
+
+def texts_sent() -> list[tuple[str, str]]:
+    """What moto's SNS was given: number and text."""
+    messages = sns_backends[DEFAULT_ACCOUNT_ID]["ap-northeast-2"].sms_messages.values()
+    return [(number, text) for number, text, *_ in messages]
+
+
+class LinkOver(Conflict):
+    """It is no longer the one to send."""
+
+
+@dataclass(frozen=True)
+class Link:
+    contract_id: str
+    holder: str
+    code: str
+
+
+@dataclass(frozen=True)
+class Party:
+    phone: str
+    language: str
+
+
+class Links:
+    """One code for each grant and number, until it is over."""
+
+    def __init__(self) -> None:
+        self.over = False
+
+    def link(self, grant_id: str, send_no: int) -> Link:
+        if self.over:
+            raise LinkOver()
+        return Link("con_kim", "customer", f"{grant_id}-{send_no}".ljust(22, "c"))
+
+
+class Parties:
+    def __init__(self) -> None:
+        self.language = "ko"
+
+    def party(self, contract_id: str, holder: str) -> Party:
+        if contract_id != "con_kim":
+            raise NotFound()
+        return Party(PHONE, self.language)
+
+
+@dataclass
+class Outbox:
+    """`problem` is raised once, after the text went out when `lost`, else instead of it."""
+
+    texts: list[tuple[str, str]] = field(default_factory=list)
+    problem: Exception | None = None
+    lost: bool = False
+
+    def send(self, phone: str, text: str) -> None:
+        problem, self.problem = self.problem, None
+        if problem is None or self.lost:
+            self.texts.append((phone, text))
+        if problem:
+            raise problem
+
+
+@pytest.fixture
+def links() -> Links:
+    return Links()
+
+
+@pytest.fixture
+def parties() -> Parties:
+    return Parties()
+
+
+@pytest.fixture
+def outbox() -> Outbox:
+    return Outbox()
+
+
+@pytest.fixture(params=["memory", "dynamodb"])
+def service(
+    request: pytest.FixtureRequest,
+    links: Links,
+    parties: Parties,
+    outbox: Outbox,
+    clock: Hands,
+    new_id: Callable[[str], str],
+) -> NoticeService:
+    if request.param == "dynamodb":
+        request.getfixturevalue("dynamodb")
+    store = NoticeStore() if request.param == "dynamodb" else MemoryNotices()
+    return NoticeService(store, links, parties, outbox, SITE, clock, new_id)
+
+
+def stored_facts(client: Any) -> list[Fact]:
+    rows = client.scan(TableName="test-notices")["Items"]
+    facts = [fact_of({"detail": msgspec.json.decode(row["fact"]["S"])}) for row in rows if "fact" in row]
+    return sorted(facts, key=lambda fact: fact.id)
+
+
+@pytest.fixture
+def facts(service: NoticeService, request: pytest.FixtureRequest) -> Callable[[], list[Fact]]:
+    if isinstance(service.store, MemoryNotices):
+        return functools.partial(list, service.store.facts)
+    return functools.partial(stored_facts, request.getfixturevalue("dynamodb"))

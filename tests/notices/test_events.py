@@ -1,0 +1,99 @@
+"""The sample files of this context's entry points, as bus and stream would hand them over."""
+
+import io
+import json
+import logging
+from collections.abc import Callable, Iterator
+from types import SimpleNamespace
+from typing import Any
+
+import boto3
+import pytest
+import time_machine
+from msgspec import convert
+
+from chalicelib import wiring
+from chalicelib.handlers.notices import notices_publish, notices_send
+from chalicelib.handlers.smartkeys import smartkeys_issue
+from chalicelib.kernel.entry import LOG
+from chalicelib.kernel.facts import Fact
+from chalicelib.notices.schemas import NoticeSent, SmartKeyLinkIssued
+from chalicelib.notices.service import NoticeService
+from tests.conftest import NOON, ROOT
+from tests.notices.conftest import texts_sent
+from tests.smartkeys.examples import KEY
+
+EVENTS = ROOT / "events"
+
+
+def read(path: str) -> Any:
+    return json.loads((EVENTS / path).read_text())
+
+
+@pytest.fixture(autouse=True)
+def noon() -> Iterator[None]:
+    with time_machine.travel(NOON, tick=False):
+        yield
+
+
+@pytest.fixture
+def stranded(api: Any) -> str:
+    """The contract of the contracts' samples, stranded; its grant."""
+    from app import app
+
+    boto3.client("secretsmanager").create_secret(Name="test/handover/link-key", SecretString=KEY)
+    for step in ("3-register-car", "4-sign", "5-assign"):
+        app(read(f"http/contracts-{step}.json"), SimpleNamespace())
+    event = read("bus/smartkeys_issue.json")
+    smartkeys_issue(event, SimpleNamespace())
+    (grant,) = wiring.smartkeys().of_contract(event["detail"]["data"]["contract_id"])
+    return grant.grant_id
+
+
+def test_a_link_that_the_bus_brings_becomes_one_text_and_leaves_no_trace(
+    stranded: str, dynamodb: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    written = io.StringIO()
+    handler = logging.StreamHandler(written)
+    handler.setFormatter(LOG.registered_formatter)
+    logging.getLogger("handover").addHandler(handler)
+    caplog.set_level(logging.INFO)
+    event = read("bus/notices_send.json")
+    event["detail"]["data"]["grant_id"] = stranded
+    for _ in range(2):
+        notices_send(event, SimpleNamespace())
+    logging.getLogger("handover").removeHandler(handler)
+
+    code = wiring.smartkeys().link(stranded, 1).code
+    assert texts_sent() == [("+821012345678", f"[핸드오버] 차 여는 링크, 24시간\n/k#{code}")]
+    kept = [dynamodb.scan(TableName=f"test-{name}")["Items"] for name in ("notices", "smartkeys")]
+    for secret in (code, "1012345678", "차 여는"):
+        assert secret not in written.getvalue() + caplog.text + json.dumps(kept, ensure_ascii=False)
+
+
+@pytest.mark.usefixtures("api")
+def test_a_link_of_an_unknown_grant_is_given_up() -> None:
+    notices_send(read("bus/notices_send.json"), SimpleNamespace())
+    assert texts_sent() == []
+
+
+def test_we_understand_what_others_publish() -> None:
+    heard = convert(read("facts/SmartKeyLinkIssued.json")["data"], SmartKeyLinkIssued)
+    assert heard.send_no == 1
+
+
+def test_we_publish_exactly_the_sample_fact(service: NoticeService, facts: Callable[[], list[Fact]]) -> None:
+    sample = read("facts/NoticeSent.json")
+    service.send_link(sample["data"]["grant_id"], 1)
+    assert [fact.envelope() for fact in facts()] == [sample]
+    assert set(sample["data"]) == set(NoticeSent.__struct_fields__)
+    assert convert(sample["data"], NoticeSent, strict=True)
+
+
+def test_the_stream_carries_every_inserted_fact_to_the_bus(dynamodb: Any) -> None:
+    boto3.client("events").create_event_bus(Name="test-facts")
+    sample = read("stream/notices_publish.json")
+    assert notices_publish(sample, SimpleNamespace()) == 1
+    images = [record["dynamodb"]["NewImage"] for record in sample["Records"]]
+    carried = [json.loads(image["fact"]["S"]) for image in images if "fact" in image]
+    assert carried == [read("facts/NoticeSent.json")]
