@@ -87,8 +87,9 @@ def functions_keep_logs_and_failures(template: Document) -> Broken:
         own = str(function["Properties"].get("FunctionName", {}).get("Fn::Sub", name))
         if json.dumps({"Fn::Sub": f"/aws/lambda/{own}"}) not in groups:
             yield f"{name} has no log group with a retention"
-        if name not in {"APIHandler", *mapped} and "DeadLetterQueue" not in function["Properties"]:
-            yield f"{name} is invoked asynchronously and has no dead letter queue"
+        destinations = function["Properties"].get("EventInvokeConfig", {}).get("DestinationConfig", {})
+        if name not in {"APIHandler", *mapped} and "OnFailure" not in destinations:
+            yield f"{name} is invoked asynchronously, and what fails goes nowhere"
 
 
 def deliveries_have_a_dead_letter_queue(template: Document) -> Broken:

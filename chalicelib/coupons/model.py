@@ -89,6 +89,10 @@ class BatchMoved(Conflict):
     """Another run is further on with this batch."""
 
 
+class CodeTaken(Conflict):
+    """A new code has the hash of one that was issued before."""
+
+
 class AlreadyDone(Conflict):
     """This was written before: by the same request, or by another under the same name."""
 

@@ -161,7 +161,7 @@ class CodesView(Struct, frozen=True):
 
 
 class RegisterRequest(Struct, frozen=True):
-    code: Annotated[str, Meta(max_length=64)]
+    code: Annotated[str, Meta(max_length=256)]
 
 
 class CouponView(Struct, frozen=True):

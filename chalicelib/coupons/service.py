@@ -87,7 +87,8 @@ class Store(Protocol):
     def batch(self, campaign_id: str, batch_id: str) -> Batch | None: ...
 
     def issue(self, batch: Batch, hashes: Sequence[str]) -> None:
-        """The coupons and the batch's progress; BatchMoved when its progress is not `batch.issued`."""
+        """The coupons and the batch's progress; BatchMoved when its progress is not `batch.issued`, CodeTaken
+        when a coupon of that hash exists."""
 
     def coupon(self, code_hash: str) -> Coupon | None: ...
 

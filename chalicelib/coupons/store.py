@@ -28,6 +28,7 @@ from chalicelib.coupons.model import (
     Campaign,
     CampaignPaused,
     CodeRefused,
+    CodeTaken,
     Coupon,
     CouponUsed,
     Kind,
@@ -333,7 +334,7 @@ class CouponStore:
         for code_hash in hashes:
             row = _coupon_row(code_hash)
             row.campaign_id, row.code_hash, row.state = batch.campaign_id, code_hash, State.ISSUED.value
-            write.put(row, only_if=CouponItem.pk.does_not_exist(), otherwise=BatchMoved)
+            write.put(row, only_if=CouponItem.pk.does_not_exist(), otherwise=CodeTaken)
         write.commit()
 
     # --- my coupons ----------------------------------------------------------------------------------------

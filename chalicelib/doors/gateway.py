@@ -6,7 +6,7 @@ Request and errors: docs.aws.amazon.com/iot/latest/apireference/API_iotdata_Publ
 from collections.abc import Callable
 from typing import Any
 
-from botocore.exceptions import ClientError, ConnectTimeoutError, EndpointConnectionError, HTTPClientError
+from botocore.exceptions import BotoCoreError, ClientError, ConnectTimeoutError, EndpointConnectionError
 
 from chalicelib.doors.model import NotAccepted, PerhapsAccepted
 
@@ -34,5 +34,5 @@ class IotPublisher:
         except ClientError as problem:
             status = problem.response["ResponseMetadata"]["HTTPStatusCode"]
             raise NotAccepted() if status < 500 else PerhapsAccepted() from problem
-        except HTTPClientError as problem:
+        except BotoCoreError as problem:
             raise PerhapsAccepted() from problem

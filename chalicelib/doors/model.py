@@ -297,7 +297,10 @@ class PerhapsAccepted(Exception):
 
 @dataclass(frozen=True)
 class Command:
-    """`counter` 0: never offered to the car. `late`: settled after its life had ended."""
+    """`counter` 0: never offered to the car. `late`: settled after its life had ended.
+
+    `last_seen`: of a car that was out of reach, when it was last heard.
+    """
 
     command_id: str
     grant_id: str
@@ -480,9 +483,9 @@ class Car:
 
     @property
     def last_seen(self) -> datetime | None:
-        heard = [
-            it for it in (self.presence and self.presence.at, self.reading and self.reading.heard_at) if it
-        ]
+        """The last connection event or report, by our clock."""
+        heard = [self.presence.at] if self.presence is not None else []
+        heard += [self.reading.heard_at] if self.reading is not None else []
         return max(heard, default=None)
 
     def refusal(self, wish: Command, running: Command | None) -> HandoverError | None:

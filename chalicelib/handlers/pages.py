@@ -19,21 +19,21 @@ def smart_key_page() -> Answer:
 
 @routes.get("/k-worker.js", who=PUBLIC)
 def smart_key_worker() -> Answer:
-    """The service worker that keeps the smart-key page's shell for when there is no network"""
+    """The service worker that keeps the smart-key page's shell for when there is no network."""
     script = wiring.page_files().template("k-worker.js")
     return Answer(script.body, safety_headers(), content_type=script.content_type)
 
 
 @routes.get("/ops", who=PUBLIC)
 def ops_page() -> Answer:
-    """The ops page; everything it shows is behind a sign-in"""
+    """The ops page; everything it shows is behind a sign-in."""
     page = wiring.page_files().template("ops.html")
     return Answer(page.body, safety_headers(SETTINGS.cognito_endpoint), content_type=page.content_type)
 
 
 @routes.get("/assets/{version}/{name}", who=PUBLIC)
 def asset(version: str, name: str) -> Answer:
-    """A static file of the pages; kept by browsers for ever under the version of its release"""
+    """A static file of the pages; kept by browsers for ever under the version of its release."""
     file = wiring.page_files().asset(version, name)
     headers = {**safety_headers(), "Cache-Control": file.cache}
     return Answer(file.body, headers, content_type=file.content_type)
@@ -41,11 +41,11 @@ def asset(version: str, name: str) -> Answer:
 
 @routes.get("/v1/config", who=PUBLIC)
 def config() -> ConfigView:
-    """What a page needs to sign somebody in"""
+    """What a page needs to sign somebody in."""
     return ConfigView(SETTINGS.region, SETTINGS.user_pool_client_id, SETTINGS.cognito_endpoint)
 
 
 @routes.get("/v1/ops/overview", who=Group.OPS)
 def overview() -> OverviewView:
-    """What is about to go wrong: today's smart keys, key shipments in trouble, overdue work"""
+    """What is about to go wrong: today's smart keys, key shipments in trouble, overdue work."""
     return OverviewView.of(wiring.overview().overview())

@@ -248,9 +248,7 @@ class SmartKeyStore:
         write.update(
             _grant_key(link.grant_id),
             GrantItem.opened_at.set(GrantItem.opened_at | stamp(at)),
-            only_if=(GrantItem.state == State.LIVE)
-            & (GrantItem.send_no == link.send_no)
-            & (GrantItem.not_after > stamp(at)),
+            only_if=GrantItem.state == State.LIVE,
             otherwise=LinkInvalid,
         )
         write.put(_session_item(session))

@@ -33,7 +33,7 @@ BEHAVIOURS: dict[str, list[str]] = {
 }
 MODELS = ("Casper", "Avante", "Kona", "Ioniq 5")
 CAMPAIGN = {"name": "First month", "kind": "fixed", "value": 5000, "budget": 3_000_000, "per_user_limit": 1}
-WORKERS = 8
+WORKERS = 4
 
 
 def users(cognito: Any, pool_id: str) -> dict[str, dict[str, str]]:

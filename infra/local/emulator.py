@@ -1,17 +1,23 @@
-"""Runs the AWS emulator (ministack 1.5.33), in its own virtual environment, put right in two places.
+"""Runs the AWS emulator (ministack 1.5.33), in its own virtual environment, put right in three places.
 
 - `BIND_HOST` covers its HTTP port only; the MQTT listener asks asyncio for 0.0.0.0. Here every server it
   opens listens on 127.0.0.1.
 - It invokes the Lambda behind an EventBridge or IoT rule at once, in a new process when the others are busy,
   and forgets a failure. AWS queues such events, tries three times, then fills the dead letter queue. So do
   we, a few at a time: a batch of a hundred facts would start a hundred processes.
+- It unpacks the Lambda zip anew for every process. Here all share one copy, as read-only as `/var/task` is.
 """
 
 import asyncio
 import contextvars
+import hashlib
 import json
 import os
+import tempfile
 import threading
+import types
+import zipfile
+from pathlib import Path
 from typing import Any
 
 LOOPBACK = "127.0.0.1"
@@ -19,6 +25,7 @@ AT_ONCE = max(4, 2 * (os.cpu_count() or 1))
 
 _create_server = asyncio.BaseEventLoop.create_server
 _in_turn = contextvars.ContextVar("in_turn", default=False)
+_unpacking = threading.Lock()
 _places = threading.BoundedSemaphore(AT_ONCE)
 
 
@@ -58,10 +65,27 @@ def _queue_what_rules_invoke(lambda_svc: Any, eventbridge: Any, iot: Any) -> Non
     iot._dispatch_rule_to_lambda = from_iot
 
 
+class _SharedZip(zipfile.ZipFile):
+    """`extractall` leaves a link to the one copy of this content."""
+
+    def extractall(self, path: Any = None, *_: Any, **__: Any) -> None:
+        content = hashlib.sha256(Path(str(self.filename)).read_bytes()).hexdigest()
+        copy = Path(tempfile.gettempdir()) / f"code-{content}"
+        with _unpacking:
+            if not copy.exists():
+                fresh = tempfile.mkdtemp()
+                super().extractall(fresh)
+                Path(fresh).rename(copy)
+        Path(path).rmdir()
+        Path(path).symlink_to(copy)
+
+
 if __name__ == "__main__":
     asyncio.BaseEventLoop.create_server = _on_loopback  # type: ignore[assignment]
     from ministack.app import main
+    from ministack.core import lambda_runtime
     from ministack.services import eventbridge, iot, lambda_svc
 
+    lambda_runtime.zipfile = types.SimpleNamespace(**{**vars(zipfile), "ZipFile": _SharedZip})
     _queue_what_rules_invoke(lambda_svc, eventbridge, iot)
     main()

@@ -1,5 +1,6 @@
 """Where the local stack lives: its folder, its ports, and the account it plays."""
 
+import functools
 import os
 from typing import Any
 
@@ -28,5 +29,6 @@ def session() -> boto3.Session:
     return boto3.Session(aws_access_key_id=KEY_ID, aws_secret_access_key=SECRET_KEY, region_name=REGION)
 
 
+@functools.cache
 def client(service: str) -> Any:
     return session().client(service, endpoint_url=ENDPOINT)  # type: ignore[call-overload]

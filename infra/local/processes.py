@@ -69,6 +69,11 @@ class Process:
             time.sleep(0.05)
 
 
+def running(folder: Path = LOCAL) -> list[Process]:
+    """Every process that was started and not yet stopped."""
+    return [Process(path.stem, folder) for path in folder.glob("*.pid")]
+
+
 def born(pid: int) -> str:
     """When that process started, as the system counts; nothing for a zombie or none."""
     if not Path("/proc/self/stat").exists():

@@ -41,13 +41,14 @@ class Buyers:
 class Outcome:
     """`granted` and `refused` as the buyers were told; the rest counted in DynamoDB afterwards.
 
-    `granting_seconds` ends with the last grant. `looks` is how often the budget was looked at meanwhile, and
-    `wrong_looks` how often budget = available + reserved did not hold.
+    `others` counts answers that were neither, by name. `granting_seconds` ends with the last grant. The budget
+    was looked at `looks` times meanwhile, and `wrong_looks` times it was not available + reserved.
     """
 
     attempts: int
     granted: int
     refused: int
+    others: dict[str, int]
     seconds: float
     granting_seconds: float
     looks: int
@@ -105,8 +106,9 @@ def run(buyers: Buyers, processes: int = PROCESSES) -> Outcome:
     seen, rows = result["seen"], result["rows"]
     return Outcome(
         attempts=len(buyers.tickets),
-        granted=seen.get("granted", 0),
-        refused=seen.get("refused", 0),
+        granted=seen.pop("granted", 0),
+        refused=seen.pop("refused", 0),
+        others=seen,
         seconds=result["took"]["ended"],
         granting_seconds=result["took"]["last_grant"],
         looks=result["looks"],

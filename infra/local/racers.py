@@ -32,6 +32,7 @@ OPERATOR = Caller("race", frozenset({Group.OPS}))
 WORKERS = 8
 RAW_SHARDS = 16
 WATCH_SECONDS = 0.05
+READY_SECONDS = 60.0
 FORK = multiprocessing.get_context("fork")
 Task = dict[str, Any]
 
@@ -71,12 +72,12 @@ def stage(task: Task) -> None:
 def race(task: Task) -> None:
     """Every ticket is tried once; a Busy answer is tried again, as its Retry-After asks."""
     tickets, processes, campaign_id = task["tickets"], task["processes"], task["campaign_id"]
-    line = FORK.Barrier(processes)
+    start_line = FORK.Barrier(processes, timeout=READY_SECONDS)
 
     def buy(number: int) -> Task:
         checkout = wiring.checkout()
         wiring.coupons().status(campaign_id)  # makes the connection
-        line.wait()
+        start_line.wait()
         started = last_grant = time.monotonic()
         seen: Counter[str] = Counter()
         for customer, contract, coupon in tickets[number::processes]:
@@ -183,12 +184,12 @@ def raw(task: Task) -> None:
     """Bare transactions of a redemption's shape: two puts and three updates, all conditional."""
     run = secrets.token_hex(8)
 
-    line = FORK.Barrier(task["processes"])
+    start_line = FORK.Barrier(task["processes"], timeout=READY_SECONDS)
 
     def work(number: int) -> Task:
         client, count = aws.client("dynamodb"), 0
         client.transact_write_items(TransactItems=_raw_items(run, f"{number}#first", 0))
-        line.wait()
+        start_line.wait()
         until = time.monotonic() + task["seconds"]
         while time.monotonic() < until:
             client.transact_write_items(TransactItems=_raw_items(run, f"{number}#{count}", count))

@@ -25,7 +25,7 @@ from infra.deploy import Deployer, NotDeployed
 from infra.local import demo, people, place
 from infra.local.client import Api, Unexpected
 from infra.local.place import LOCAL, STACK_FILE, StackProblem, client
-from infra.local.processes import Process
+from infra.local.processes import Process, running
 from infra.local.things import workshop
 from infra.package import ROOT, NotPackaged, package
 
@@ -36,7 +36,8 @@ THINGS = LOCAL / "things"
 CA_FILE = LOCAL / "ca.pem"
 CARRIERS = ("easypost", "aftership", "delivery-tracker")
 START_SECONDS = 60.0
-SOURCES = ("app.py", "chalicelib", "infra", ".chalice", "requirements.txt")
+SOURCES = ("app.py", "requirements.txt", "chalicelib/**/*", ".chalice/**/*.json", "infra/*")
+"""What a deploy is made of."""
 
 
 class Elsewhere(StackProblem):
@@ -85,9 +86,9 @@ def _known() -> dict[str, Any]:
 
 
 def _stop() -> None:
-    """Also what an earlier, interrupted `up` left behind."""
-    FLEET.stop()
-    EMULATOR.stop()
+    """Everything in the background, also what an interrupted command left behind; the emulator last."""
+    for process in sorted(running(), key=lambda process: process.name == EMULATOR.name):
+        process.stop()
     for path in (STACK_FILE, DEPLOYED, CA_FILE):
         path.unlink(missing_ok=True)
     for folder in (THINGS, LOCAL / "tmp"):
@@ -186,13 +187,10 @@ def _secret(name: str) -> str:
 
 
 def _sources() -> str:
-    """One hash over everything a deploy is made of."""
     digest = hashlib.sha256()
-    for name in SOURCES:
-        start = ROOT / name
-        for path in sorted(start.rglob("*") if start.is_dir() else [start]):
-            if path.is_file() and "__pycache__" not in path.parts and "deployments" not in path.parts:
-                digest.update(f"{path.relative_to(ROOT)}\n".encode() + path.read_bytes())
+    for path in sorted(path for pattern in SOURCES for path in ROOT.glob(pattern)):
+        if path.is_file() and "__pycache__" not in path.parts:
+            digest.update(f"{path.relative_to(ROOT)}\n".encode() + path.read_bytes())
     return digest.hexdigest()
 
 

@@ -15,7 +15,7 @@ from typing import Any
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-from infra.local import accounts, histories, race
+from infra.local import accounts, race
 from infra.local.cast import KINDS, Part, each, receipt
 from infra.local.client import Api
 from infra.local.place import LOCAL, STACK_FILE
@@ -52,11 +52,7 @@ class Show:
 
 def carriers_report(scene: Scene, show: Show) -> None:
     """Each carrier posts what it knows of each parcel, step by step, signed."""
-    delta = histories.delta(datetime.now(UTC))
-    posts = [
-        (part, list(histories.webhooks(part.carrier, part.history, part.tracking, delta)))
-        for part in scene.parts
-    ]
+    posts = [(part, scene.webhooks(part)) for part in scene.parts]
     done = show.count("webhooks taken from carriers", sum(len(raws) for _, raws in posts))
 
     def post(one: tuple[Part, list[bytes]]) -> None:

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-from botocore.client import BaseClient
+from tests.checkout.hook import Call, calls_go_through
 
 KB = 1024
 TRANSACTION = 2
@@ -39,18 +39,14 @@ def size(row: dict[str, Any]) -> int:
 
 def _value_size(value: dict[str, Any]) -> int:
     ((kind, held),) = value.items()
-    return {
-        "S": lambda: len(held.encode()),
-        "N": lambda: len(held) // 2 + 2,
-        "SS": lambda: 3 + sum(1 + len(text.encode()) for text in held),
-        "NULL": lambda: 1,
-        "BOOL": lambda: 1,
-    }[kind]()
+    if kind == "SS":
+        return 3 + sum(1 + len(text.encode()) for text in held)
+    return len(held) // 2 + 2 if kind == "N" else len(held.encode())
 
 
 def _rows(operation: str, request: dict[str, Any]) -> list[tuple[str, dict[str, Any]]]:
     """Table and key of every row the call writes."""
-    actions = [request] if "TableName" in request else []
+    actions = [request] if operation in ("PutItem", "UpdateItem", "DeleteItem") else []
     if operation == "TransactWriteItems":
         actions = [action for item in request["TransactItems"] for action in item.values()]
     named = [(action["TableName"], action.get("Item") or action["Key"]) for action in actions]
@@ -60,24 +56,22 @@ def _rows(operation: str, request: dict[str, Any]) -> list[tuple[str, dict[str, 
 @contextlib.contextmanager
 def metered() -> Iterator[Meter]:
     """Everything any client asks of DynamoDB inside the block. Refused writes cost like granted ones."""
-    meter, call = Meter(), BaseClient._make_api_call
+    meter = Meter()
 
-    def counted(self: Any, operation: str, request: dict[str, Any]) -> Any:
-        meter.calls[operation] += 1
-        if operation not in ("TransactWriteItems", "PutItem", "UpdateItem"):
-            return call(self, operation, request)
-        try:
-            return call(self, operation, request)
-        finally:
-            for table, key in _rows(operation, request):
-                row = call(self, "GetItem", {"TableName": table, "Key": key}).get("Item", {})
-                meter.items += 1
-                times = TRANSACTION if operation == "TransactWriteItems" else 1
-                meter.write_units += times * max(1, -(-size(row) // KB))
-                meter.index_units += INDEX_KEYS.get(table) in row
+    def counting(call: Call) -> Call:
+        def counted(client: Any, operation: str, request: dict[str, Any]) -> Any:
+            meter.calls[operation] += 1
+            try:
+                return call(client, operation, request)
+            finally:
+                for table, key in _rows(operation, request):
+                    row = call(client, "GetItem", {"TableName": table, "Key": key}).get("Item", {})
+                    meter.items += 1
+                    times = TRANSACTION if operation == "TransactWriteItems" else 1
+                    meter.write_units += times * max(1, -(-size(row) // KB))
+                    meter.index_units += INDEX_KEYS.get(table) in row
 
-    BaseClient._make_api_call = counted  # type: ignore[method-assign]
-    try:
+        return counted
+
+    with calls_go_through(counting):
         yield meter
-    finally:
-        BaseClient._make_api_call = call  # type: ignore[method-assign]

@@ -1,7 +1,7 @@
 """Several actors, one call at a time: a deterministic scheduler at the granularity of store calls.
 
-Actors are ordinary functions in threads of their own. Whoever is about to make a call hands the turn back, and
-`rng` decides who goes on. The same seed gives the same run.
+Actors are ordinary functions in threads of their own. Whoever is about to make a call hands the turn back,
+and `rng` decides who goes on. The same seed gives the same run.
 """
 
 import random

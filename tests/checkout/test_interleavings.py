@@ -34,7 +34,7 @@ def test_the_same_seed_is_the_same_schedule() -> None:
 
 
 def test_the_schedules_meet_everything_they_are_made_for() -> None:
-    seen: Counter[str] = sum((Play(seed, MemoryWorld).run() for seed in range(60)), Counter())
+    seen: Counter[str] = sum((Play(seed, MemoryWorld).run() for seed in range(40)), Counter())
     for answer in (
         "granted",
         "exhausted",
@@ -47,7 +47,7 @@ def test_the_schedules_meet_everything_they_are_made_for() -> None:
         assert seen[answer], answer
 
 
-@pytest.mark.parametrize("seed", range(12))
+@pytest.mark.parametrize("seed", range(8))
 def test_the_invariants_hold_on_dynamodb_after_every_step(dynamodb: Any, seed: int) -> None:
     play = Play(seed, DynamoWorld, conflicts=(0, 0.1, 0.3))
     assert isinstance(play.world, DynamoWorld)
@@ -55,7 +55,7 @@ def test_the_invariants_hold_on_dynamodb_after_every_step(dynamodb: Any, seed: i
         play.run()
 
 
-# --- the oracle itself: each rule taken away is noticed --------------------------------------------------------
+# --- the oracle itself: each rule taken away is noticed ----------------------------------------------------
 
 
 class OverspendingShards(MemoryCoupons):
@@ -107,6 +107,9 @@ class BlindToTheRest(MemoryCoupons):
     ],
 )
 def test_a_store_without_the_rule_is_found_out(store: type[MemoryCoupons], rule: str) -> None:
-    with pytest.raises((AssertionError, BudgetExhausted), match=rule):
-        for seed in range(500):
+    def play_on(seeds: range) -> None:
+        for seed in seeds:
             Play(seed, lambda stage, faults: MemoryWorld(stage, faults, store())).run()
+
+    with pytest.raises((AssertionError, BudgetExhausted), match=rule):
+        play_on(range(500))

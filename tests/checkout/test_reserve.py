@@ -4,6 +4,7 @@ import json
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import timedelta
+from typing import Any
 
 import pytest
 
@@ -214,7 +215,7 @@ def test_a_topped_up_campaign_grants_again(shop: Shop, clock: Hands) -> None:
     ],
 )
 def test_what_cannot_be_sold_is_refused_and_changes_nothing(
-    shop: Shop, change: dict[str, object], refusal: type[Exception]
+    shop: Shop, change: dict[str, Any], refusal: type[Exception]
 ) -> None:
     campaign, (coupon,) = shop.with_coupons(KIM)
     with pytest.raises(refusal):

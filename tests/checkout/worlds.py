@@ -1,10 +1,8 @@
 """The two worlds a schedule can be played in: stores in memory, and DynamoDB with its calls intercepted."""
 
 import contextlib
-from collections.abc import Iterator
 from typing import Any
 
-from botocore.client import BaseClient
 from botocore.exceptions import ClientError
 
 from chalicelib.checkout.store import CheckoutItem, CheckoutStore, _checkout
@@ -13,6 +11,7 @@ from chalicelib.coupons.store import CouponItem, CouponStore, ShardItem, _shard
 from chalicelib.kernel.aws import client
 from chalicelib.kernel.errors import Conflicted
 from chalicelib.kernel.tables import AllOrNothing
+from tests.checkout.hook import Call, calls_go_through
 from tests.checkout.memory import MemoryCheckouts
 from tests.checkout.schedules import CAMPAIGN, Faults, LostAnswer, View
 from tests.checkout.stage import Stage
@@ -128,23 +127,20 @@ def _conflict(operation: str) -> ClientError:
     return ClientError(error, operation)
 
 
-@contextlib.contextmanager
-def calls_are_steps(world: DynamoWorld) -> Iterator[None]:
+def calls_are_steps(world: DynamoWorld) -> contextlib.AbstractContextManager[None]:
     """Every DynamoDB call of an actor: a step, perhaps a conflict, perhaps a lost answer."""
-    call = BaseClient._make_api_call
 
-    def staged(self: Any, operation: str, request: dict[str, Any]) -> Any:
-        acting = world.stage.step()
-        if acting and operation.startswith("Transact") and world.faults.conflicts():
-            raise _conflict(operation)
-        world.written |= operation in WRITES
-        answer = call(self, operation, request)
-        if acting and world.faults.loses():
-            raise LostAnswer
-        return answer
+    def staging(call: Call) -> Call:
+        def staged(client: Any, operation: str, request: dict[str, Any]) -> Any:
+            acting = world.stage.step()
+            if acting and operation.startswith("Transact") and world.faults.conflicts():
+                raise _conflict(operation)
+            world.written |= operation in WRITES
+            answer = call(client, operation, request)
+            if acting and world.faults.loses():
+                raise LostAnswer
+            return answer
 
-    BaseClient._make_api_call = staged  # type: ignore[method-assign]
-    try:
-        yield
-    finally:
-        BaseClient._make_api_call = call  # type: ignore[method-assign]
+        return staged
+
+    return calls_go_through(staging)

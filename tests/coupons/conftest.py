@@ -1,15 +1,15 @@
 """Each behaviour is tested twice: on the memory store and on DynamoDB."""
 
 import functools
+import json
 from collections.abc import Callable
 from typing import Any
 
-import msgspec
 import pytest
 
 from chalicelib.coupons.service import Budgets, CouponService
 from chalicelib.coupons.store import CouponStore
-from chalicelib.kernel.facts import Fact
+from chalicelib.kernel.facts import Fact, fact_of
 from tests.conftest import Hands
 from tests.coupons.examples import SECRET
 from tests.coupons.memory import MemoryCoupons
@@ -22,11 +22,8 @@ def coupon_service(store: Any, clock: Hands, new_id: Callable[[str], str]) -> Co
 
 def stored_facts(client: Any, table: str) -> list[Fact]:
     rows = client.scan(TableName=table)["Items"]
-    envelopes = [msgspec.json.decode(row["fact"]["S"]) for row in rows if "fact" in row]
-    return [
-        Fact(e["id"], e["type"], e["source"], e["subject"], e["time"], e["data"])
-        for e in sorted(envelopes, key=lambda e: str(e["id"]))
-    ]
+    facts = [fact_of({"detail": json.loads(row["fact"]["S"])}) for row in rows if "fact" in row]
+    return sorted(facts, key=lambda fact: fact.id)
 
 
 @pytest.fixture(params=["memory", "dynamodb"])

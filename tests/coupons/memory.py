@@ -12,6 +12,7 @@ from chalicelib.coupons.model import (
     Campaign,
     CampaignPaused,
     CodeRefused,
+    CodeTaken,
     Coupon,
     CouponUsed,
     Shard,
@@ -136,7 +137,7 @@ class MemoryCoupons:
 
         write = MemoryWrite()
         write.clause(holds=lambda: self.batches[key] == batch, then=store, otherwise=BatchMoved)
-        write.clause(holds=lambda: not self.coupons.keys() & set(hashes), otherwise=BatchMoved)
+        write.clause(holds=lambda: not self.coupons.keys() & set(hashes), otherwise=CodeTaken)
         write.commit()
 
     # --- my coupons ----------------------------------------------------------------------------------------

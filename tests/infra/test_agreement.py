@@ -2,6 +2,7 @@
 
 import ast
 import json
+import re
 from collections.abc import Iterator
 
 import pytest
@@ -71,18 +72,9 @@ def test_the_zip_carries_every_service_the_code_asks_for() -> None:
 
 
 def clients_asked_for() -> set[str]:
-    """Every literal in a call `client("...")` below chalicelib."""
-    return {
-        node.args[0].value
-        for path in (ROOT / "chalicelib").rglob("*.py")
-        for node in ast.walk(ast.parse(path.read_text()))
-        if isinstance(node, ast.Call)
-        and isinstance(node.func, ast.Name)
-        and node.func.id == "client"
-        and node.args
-        and isinstance(node.args[0], ast.Constant)
-        and isinstance(node.args[0].value, str)
-    }
+    """Every name in `client("...")` or `partial(client, "...")` below chalicelib."""
+    called = re.compile(r"\bclient(?:\(|, )['\"]([\w-]+)")
+    return {name for path in (ROOT / "chalicelib").rglob("*.py") for name in called.findall(path.read_text())}
 
 
 def test_app_py_imports_handlers_and_no_context() -> None:

@@ -1,5 +1,6 @@
 """Memorable contracts, people and orders for the tests of this context, and the neighbours they meet."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
@@ -41,10 +42,14 @@ class Seen:
 
 
 class Contracts:
-    """Kim and Lee, each with a car, sharing one phone; driver 2 has another. `asked` counts proofs."""
+    """Kim and Lee, each with a car, sharing one phone; driver 2 has another. `asked` counts proofs.
+
+    `meanwhile` happens while the first of them is looked at.
+    """
 
     def __init__(self) -> None:
         self.asked = 0
+        self.meanwhile: list[Callable[[], object]] = []
 
     def delivery(self, contract_id: str) -> Delivery:
         return Delivery({KIM: "car-0001", LEE: "car-0002"}[self._known(contract_id)])
@@ -55,6 +60,8 @@ class Contracts:
 
     def proves(self, contract_id: str, holder: str, proof: str) -> bool:
         self.asked += 1
+        while self.meanwhile:
+            self.meanwhile.pop()()
         return proof == {KIM: BORN, LEE: "851231"}[contract_id]
 
     def car(self, car_id: str) -> Car:

@@ -142,10 +142,6 @@ class MemorySmartKeys:
                 self.facts.append(fact)
 
     def open(self, link: Link, key_mark: str | None, session: Session, at: datetime, fact: Fact) -> None:
-        def live() -> bool:
-            grant = self.grants[link.grant_id]
-            return grant.is_live(at) and grant.send_no == link.send_no
-
         def use() -> None:
             self.uses[link.mark] = Use(at, key_mark)
             self.links[link.mark] = replace(self.links[link.mark], tries_left=LINK_TRIES, used=True)
@@ -155,6 +151,7 @@ class MemorySmartKeys:
         write = MemoryWrite()
         unused = lambda: link.mark in self.links and link.mark not in self.uses  # noqa: E731
         write.clause(holds=unused, otherwise=LinkTaken)
+        live = lambda: self.grants[link.grant_id].state == State.LIVE  # noqa: E731
         write.clause(holds=live, then=use, otherwise=LinkInvalid)
         write.clause(then=lambda: self.sessions.update({session.mark: session}))
         write.fact(self.facts, fact)

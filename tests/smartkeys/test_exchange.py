@@ -1,6 +1,7 @@
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
+from typing import Any
 
 import pytest
 
@@ -60,6 +61,62 @@ def test_of_two_at_once_one_wins(service: SmartKeyService, facts: Facts) -> None
     assert len([token for token in results if isinstance(token, str)]) == 1
     assert results.count(LinkInvalid) == 3
     assert [fact.type for fact in facts()].count("SmartKeyOpened") == 1
+
+
+def meanwhile(service: SmartKeyService, act: Callable[[], object]) -> None:
+    assert isinstance(service.contracts, Contracts)
+    service.contracts.meanwhile.append(act)
+
+
+def test_a_rival_may_win_while_our_proof_is_looked_at(service: SmartKeyService, facts: Facts) -> None:
+    code = code_of(service, rescued(service))
+    meanwhile(service, lambda: service.exchange(code, BORN, "rival"))
+    with pytest.raises(LinkInvalid):
+        service.exchange(code, BORN, "ours")
+    assert [fact.type for fact in facts()].count("SmartKeyOpened") == 1
+
+
+def test_our_own_retry_may_win_and_both_hear_the_same(service: SmartKeyService, facts: Facts) -> None:
+    code = code_of(service, rescued(service))
+    heard: list[str] = []
+    meanwhile(service, lambda: heard.append(service.exchange(code, BORN, "ours")))
+    assert service.exchange(code, BORN, "ours") == heard[0]
+    assert [fact.type for fact in facts()].count("SmartKeyOpened") == 1
+
+
+def test_a_link_that_dies_while_the_proof_is_looked_at_opens_nothing(
+    service: SmartKeyService, facts: Facts
+) -> None:
+    grant = rescued(service)
+    for number, death in enumerate(
+        (
+            lambda: service.resend(PHONE, BORN, None),
+            lambda: service.revoke(KIM, grant.grant_id, by="olga"),
+        ),
+        start=1,
+    ):
+        code = code_of(service, grant, send_no=number)
+        meanwhile(service, death)
+        with pytest.raises(LinkInvalid):
+            service.exchange(code, BORN, None)
+    assert "SmartKeyOpened" not in [fact.type for fact in facts()]
+
+
+@pytest.mark.parametrize("service", ["dynamodb"], indirect=True)
+def test_overtaken_between_paying_the_try_and_reading_the_link(
+    service: SmartKeyService, dynamodb: Any
+) -> None:
+    """What another exchange has just taken is not a lost answer of ours."""
+    code = code_of(service, rescued(service))
+    rivals = ["rival"]
+
+    def overtake(**_: Any) -> None:
+        while rivals:
+            service.exchange(code, BORN, rivals.pop())
+
+    dynamodb.meta.events.register("after-call.dynamodb.UpdateItem", overtake)
+    with pytest.raises(LinkInvalid):
+        service.exchange(code, BORN, "ours")
 
 
 def test_a_lost_answer_is_given_again(service: SmartKeyService, facts: Facts, clock: Hands) -> None:
@@ -169,7 +226,7 @@ def dead_codes(service: SmartKeyService, clock: Hands) -> list[str]:
     service.issue(order("o3"))
     used = code_of(service, superseded, send_no=2)
     service.exchange(used, BORN, None)
-    tried = code_of(service, service.issue(order("o4", holder="2")).grant)
+    tried = code_of(service, service.issue(order("o4", LEE, "2")).grant)
     guess(service, tried, LINK_TRIES)
     return ["unknown", expired, code_of_revoked, code_of_superseded, used, tried]
 

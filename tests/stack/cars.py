@@ -24,7 +24,7 @@ from infra.local.things import Workshop
 
 STAGE = "local"
 BIRTH_DATE = "1991-07-15"
-PATIENCE = 20.0
+PATIENCE = 60.0
 
 T = TypeVar("T")
 
@@ -144,9 +144,13 @@ class Drive:
         return dict(self.holder.get(f"/v1/smart-key/commands/{command['command_id']}").expect(200))
 
     def settled(self, command: dict[str, Any], seconds: float = PATIENCE) -> dict[str, Any]:
-        """As it is once it is no longer on its way."""
-        on_its_way = ("REQUESTED", "SENT", "DELIVERED")
+        """As it is once it is no longer on its way; on a busy machine the car's answer may be late."""
+        on_its_way = ("REQUESTED", "SENT", "DELIVERED", "UNKNOWN")
         return dict(until(lambda: (it := self.look(command))["state"] not in on_its_way and it, seconds))
+
+    def unsure(self, command: dict[str, Any]) -> dict[str, Any]:
+        """As it is once its life is over and nobody has answered."""
+        return dict(until(lambda: (it := self.look(command))["state"] == "UNKNOWN" and it))
 
     def nonce(self, command: dict[str, Any]) -> str:
         """What nobody but the car and the service may know; these tests are root."""
