@@ -3,8 +3,6 @@
 Imports stand inside the builders, so that a Lambda loads only the contexts it uses.
 """
 
-# ruff: noqa: PLC0415
-
 import functools
 from secrets import token_hex
 from typing import TYPE_CHECKING
@@ -101,7 +99,7 @@ def checkout() -> "CheckoutService":
 
 
 class _SmartKeysOfDoors:
-    """smartkeys asks doors about cars in turn, and what cars say needs no smart key: built when a person asks."""
+    """smartkeys asks doors about cars in turn, and cars need no smart key: built when a person asks."""
 
     def holder(self, token: str | None, at: "datetime") -> "Holder":
         return smartkeys().holder(token, at)

@@ -26,7 +26,7 @@ def bearer(sub: str, *groups: str) -> str:
 
 @dataclass
 class Api:
-    """`api.post(path, body, by=bearer("kim"), key="k1")`; the answer has .status_code, .headers, .json_body."""
+    """`api.post(path, body, by=bearer("kim"), key="k1")` answers .status_code, .headers and .json_body."""
 
     stack: ExitStack = field(default_factory=ExitStack)
 

@@ -13,17 +13,17 @@ os.environ.update(
 )
 os.environ.pop("AWS_ENDPOINT_URL", None)
 
-from collections.abc import Callable, Iterator  # noqa: E402
-from datetime import UTC, datetime, timedelta  # noqa: E402
-from pathlib import Path  # noqa: E402
-from typing import Any  # noqa: E402
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
 
-import pytest  # noqa: E402
-import yaml  # noqa: E402
-from moto import mock_aws  # noqa: E402
+import pytest
+import yaml
+from moto import mock_aws
 
-from chalicelib.kernel import aws  # noqa: E402
-from tests.strict import strict  # noqa: E402
+from chalicelib.kernel import aws
+from tests.strict import strict
 
 ROOT = Path(__file__).parent.parent
 NOON = datetime(2026, 3, 2, 3, 0, tzinfo=UTC)
@@ -39,7 +39,7 @@ Cfn.add_multi_constructor("!", lambda loader, tag, node: (tag, getattr(node, "va
 
 def table_definitions() -> list[dict[str, Any]]:
     """The tables of the template as CreateTable takes them."""
-    template = yaml.load((ROOT / "infra" / "tables.yaml").read_text(), Loader=Cfn)  # noqa: S506
+    template = yaml.load((ROOT / "infra" / "tables.yaml").read_text(), Loader=Cfn)
     kept = (
         "TableName",
         "BillingMode",

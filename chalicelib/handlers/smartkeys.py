@@ -6,7 +6,7 @@ from chalicelib import wiring
 from chalicelib.kernel.auth import Group
 from chalicelib.kernel.aws import client
 from chalicelib.kernel.bus import carry
-from chalicelib.kernel.entry import background
+from chalicelib.kernel.entry import LOG, background
 from chalicelib.kernel.facts import Fact, fact_of
 from chalicelib.kernel.http import PUBLIC, REPLAYED, Answer, Call, Routes
 from chalicelib.smartkeys.model import SESSION_LIFE
@@ -89,7 +89,8 @@ def smartkeys_issue(event: dict[str, Any], _: Any) -> None:
     """A stranded contract's customer gets a smart key."""
     fact = fact_of(event)
     stranded = fact.data_as(KeyShipmentStranded)
-    wiring.smartkeys().rescue(stranded.contract_id, reason=fact.type, cause=fact.id)
+    grant = wiring.smartkeys().rescue(stranded.contract_id, reason=fact.type, cause=fact.id)
+    LOG.info("rescued" if grant else "withheld", contract_id=stranded.contract_id)
 
 
 def _sent(fact: Fact) -> None:

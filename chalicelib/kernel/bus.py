@@ -11,7 +11,7 @@ BATCH = 10
 
 
 class NotCarried(Exception):
-    """The bus took some entries and not others; the stream hands the batch over again, and consumers are idempotent."""
+    """The bus took some entries and not others. The stream repeats the batch; consumers are idempotent."""
 
 
 def _entries(event: dict[str, Any]) -> Iterator[dict[str, str]]:

@@ -1,4 +1,4 @@
-"""Published facts: CloudEvents 1.0 envelopes (github.com/cloudevents/spec), past tense, without personal data.
+"""Published facts: CloudEvents 1.0 envelopes (github.com/cloudevents/spec), past tense, no personal data.
 
 The row written in the transition's own transaction is the fact; `kernel.bus` carries it from the table's
 stream to the bus, and a consumer knows this envelope and its own schema of `data`.

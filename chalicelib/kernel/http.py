@@ -252,7 +252,7 @@ class Routes(Blueprint):
         return self._declare(path, "GET", status, who)
 
     def post(self, path: str, *, who: Who, status: int = 200, keyed: bool = False) -> Callable[..., Any]:
-        """`keyed`: the view reads `call.key`, so a missing Idempotency-Key is refused before anything else."""
+        """`keyed`: the view reads `call.key`; a missing Idempotency-Key is refused before anything else."""
         return self._declare(path, "POST", status, who, keyed)
 
     def delete(self, path: str, *, who: Who, status: int = 204) -> Callable[..., Any]:

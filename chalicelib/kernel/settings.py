@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Settings:
-    """`site_url` is the base of links in texts, without a trailing slash; only non-API Lambdas build links."""
+    """`site_url` is the base of links in texts, no slash at the end; only non-API Lambdas build links."""
 
     stage: str
     region: str

@@ -86,7 +86,7 @@ class AllOrNothing:
     """Writes that happen together or not at all, on at most 100 rows, each named once.
 
     A single clause is sent as a plain conditional write, which costs half. When conditions fail, the first
-    failing clause in the caller's order decides what is raised: put the one that makes a retry harmless first.
+    failing clause in the caller's order is what is raised: put the one first that makes a retry harmless.
     """
 
     def __init__(self, attempts: int = 5) -> None:
@@ -153,7 +153,8 @@ class AllOrNothing:
         """The error of the first failed condition, or Conflicted when others held the rows to the end."""
         for attempt in range(1, self._attempts + 1):
             try:
-                return self._send()
+                self._send()
+                return
             except Conflicted:
                 if attempt == self._attempts:
                     raise

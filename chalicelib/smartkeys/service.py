@@ -45,7 +45,6 @@ from chalicelib.smartkeys.model import (
 
 T = TypeVar("T")
 ATTEMPTS = 5
-LONGEST_ID = 64
 
 
 class Delivery(Protocol):
@@ -262,10 +261,8 @@ class SmartKeyService:
         opened = self._fact("SmartKeyOpened", link.grant_id, link.contract_id, at)
         try:
             self.store.open(link, key_mark, session, at, opened)
-        except LinkTaken:
-            return self.exchange(
-                code, proof, key
-            )  # by our own twin, and it answers; or by another, and it refuses
+        except LinkTaken:  # by our own twin, and it answers; or by another, and it refuses
+            return self.exchange(code, proof, key)
         return token
 
     def _tell_if_dead(self, link: Link, at: datetime) -> None:
@@ -323,10 +320,9 @@ class SmartKeyService:
         return funnel_of(self.store.issued_on(day), self.now())
 
     def _grant(self, grant_id: str) -> Grant:
-        grant = self.store.grant(grant_id) if len(grant_id) <= LONGEST_ID else None
-        if grant is None:
-            raise UnknownGrant()
-        return grant
+        if grant := self.store.grant(grant_id):
+            return grant
+        raise UnknownGrant()
 
     def _mark(self, grant: Grant) -> str:
         return mark_of(link_code(self.link_key(), grant.grant_id, grant.send_no))

@@ -1,5 +1,6 @@
 """Users of the deployed user pool: made, and signed in as their browser would sign them in."""
 
+import contextlib
 import secrets
 import string
 from dataclasses import dataclass
@@ -13,13 +14,11 @@ class User:
 
 
 def create(cognito: Any, pool_id: str, username: str, groups: tuple[str, ...] = ()) -> User:
-    """A confirmed user with a random password; made again under a name that exists, it gets a new password."""
+    """A confirmed user with a random password; one that exists already gets a new password."""
     letters = string.ascii_letters + string.digits
     password = "".join(secrets.choice(letters) for _ in range(20)) + "!9aZ"
-    try:
+    with contextlib.suppress(cognito.exceptions.UsernameExistsException):
         cognito.admin_create_user(UserPoolId=pool_id, Username=username, MessageAction="SUPPRESS")
-    except cognito.exceptions.UsernameExistsException:
-        pass
     cognito.admin_set_user_password(UserPoolId=pool_id, Username=username, Password=password, Permanent=True)
     for group in groups:
         cognito.admin_add_user_to_group(UserPoolId=pool_id, Username=username, GroupName=group)

@@ -41,8 +41,8 @@ class Buyers:
 class Outcome:
     """`granted` and `refused` as the buyers were told; the rest counted in DynamoDB afterwards.
 
-    `others` counts answers that were neither, by name. `granting_seconds` ends with the last grant. The budget
-    was looked at `looks` times meanwhile, and `wrong_looks` times it was not available + reserved.
+    `others` counts answers that were neither, by name. `granting_seconds` ends with the last grant.
+    The budget was looked at `looks` times meanwhile; `wrong_looks` times it was not available + reserved.
     """
 
     attempts: int

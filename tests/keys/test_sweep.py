@@ -192,6 +192,23 @@ def test_all_that_is_due_is_found_page_by_page(dynamodb: Any) -> None:
     assert report.queries <= 40 + 16
 
 
+def test_the_indexes_hold_what_is_due_and_what_is_in_trouble_and_nothing_else(dynamodb: Any) -> None:
+    def indexed(name: str) -> list[str]:
+        rows = dynamodb.scan(TableName="test-keys", IndexName=name)["Items"]
+        return sorted(row["contract_id"]["S"] for row in rows)
+
+    world = dynamodb_world(Hands(), dynamodb)
+    sent(world, "kim", "lee")
+    assert (indexed("due"), indexed("trouble")) == (["con_kim", "con_lee"], [])
+    world.clock.move(hours=23)
+    world.hear((world.clock(), "in_transit"), number="lee")
+    world.clock.move(hours=1)
+    world.service.sweep()
+    assert (indexed("due"), indexed("trouble")) == (["con_kim", "con_lee"], ["con_kim"])
+    world.says_by_name("kim", "tag-kim")
+    assert (indexed("due"), indexed("trouble")) == (["con_lee"], [])
+
+
 @pytest.mark.parametrize("open_shipments", [10, 60])
 def test_a_sweep_reads_what_is_due_and_nothing_else(open_shipments: int) -> None:
     world = memory_world(Hands())

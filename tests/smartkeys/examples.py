@@ -7,7 +7,7 @@ from typing import Any
 
 from chalicelib.kernel.errors import NotFound
 from chalicelib.smartkeys.model import Grant, Order
-from chalicelib.smartkeys.service import SmartKeyService
+from chalicelib.smartkeys.service import SmartKeyService, Store
 from tests.conftest import NOON
 
 KEY = "not a real link key"
@@ -101,3 +101,23 @@ def rescued(service: SmartKeyService, contract_id: str = KIM, cause: str = "evt_
 
 def code_of(service: SmartKeyService, grant: Grant, send_no: int = 1) -> str:
     return service.link(grant.grant_id, send_no).code
+
+
+class OvertakenStore:
+    """A store on which somebody else acts right after the first answer to `read`."""
+
+    def __init__(self, store: Store, read: str, act: Callable[[], object]) -> None:
+        self._store, self._read, self._acts = store, read, [act]
+
+    def __getattr__(self, name: str) -> Any:
+        def overtaken_read(*given: object) -> object:
+            seen = getattr(self._store, name)(*given)
+            while self._acts:
+                self._acts.pop()()
+            return seen
+
+        return overtaken_read if name == self._read else getattr(self._store, name)
+
+
+def overtaken(service: SmartKeyService, read: str, act: Callable[[], object]) -> SmartKeyService:
+    return replace(service, store=OvertakenStore(service.store, read, act))

@@ -1,7 +1,6 @@
 from collections import Counter
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -13,15 +12,14 @@ from chalicelib.smartkeys.model import (
     AUTOMATIC,
     RESCUE_WINDOW,
     BadWindow,
-    Grant,
     LinkGone,
     LinkInvalid,
     State,
     mark_of,
 )
-from chalicelib.smartkeys.service import SmartKeyService, Store
+from chalicelib.smartkeys.service import SmartKeyService
 from tests.conftest import NOON, Hands
-from tests.smartkeys.examples import BORN, KIM, LEE, code_of, order, rescued
+from tests.smartkeys.examples import BORN, KIM, LEE, code_of, order, overtaken, rescued
 
 Facts = Callable[[], list[Fact]]
 
@@ -73,39 +71,31 @@ def test_two_causes_at_once_give_one_grant_and_one_link(service: SmartKeyService
 def test_a_cause_overtaken_after_it_looked_joins_the_winners_grant(
     service: SmartKeyService, facts: Facts
 ) -> None:
-    overtaken = replace(
-        service, store=OvertakenAtFirst(service.store, lambda: rescued(service, cause="evt_2"))
-    )
-    joined = rescued(overtaken, cause="evt_1")
+    late = overtaken(service, "latest", lambda: rescued(service, cause="evt_2"))
+    joined = rescued(late, cause="evt_1")
     assert service.of_contract(KIM) == [joined]
     assert len(facts()) == 1
 
 
-def test_a_new_link_overtaken_by_the_end_is_never_made(service: SmartKeyService, facts: Facts) -> None:
-    """Operations issue anew while the grant is revoked: the order becomes a grant of its own."""
+def test_an_order_overtaken_by_the_grants_end_becomes_a_grant_of_its_own(
+    service: SmartKeyService, facts: Facts
+) -> None:
     first = rescued(service)
-    overtaken = replace(
-        service,
-        store=OvertakenAtFirst(service.store, lambda: service.revoke(KIM, first.grant_id, by="olga")),
-    )
-    assert overtaken.issue(order()).grant.grant_id != first.grant_id
+    late = overtaken(service, "latest", lambda: service.revoke(KIM, first.grant_id, by="olga"))
+    assert late.issue(order()).grant.grant_id != first.grant_id
     assert kinds(facts) == {"SmartKeyLinkIssued": 2, "SmartKeyRevoked": 1}
 
 
-class OvertakenAtFirst:
-    """A store on which somebody else acts right after the first look at a holder's latest grant."""
+def test_a_window_widened_meanwhile_is_not_narrowed(service: SmartKeyService, clock: Hands) -> None:
+    rescued(service, cause="evt_1")
 
-    def __init__(self, store: Store, act: Callable[[], object]) -> None:
-        self._store, self._acts = store, [act]
+    def later() -> None:
+        clock.move(hours=1)
+        rescued(service, cause="evt_2")
 
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._store, name)
-
-    def latest(self, contract_id: str, holder: str) -> Grant | None:
-        seen = self._store.latest(contract_id, holder)
-        while self._acts:
-            self._acts.pop()()
-        return seen
+    rescued(overtaken(service, "latest", later), cause="evt_3")
+    (grant,) = service.of_contract(KIM)
+    assert grant.not_after == clock() + RESCUE_WINDOW
 
 
 def test_a_new_cause_after_the_end_gives_a_new_grant(

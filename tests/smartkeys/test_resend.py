@@ -8,7 +8,7 @@ from chalicelib.kernel.facts import Fact
 from chalicelib.smartkeys.model import ASKS, LinkInvalid, TooManyAsks
 from chalicelib.smartkeys.service import SmartKeyService
 from tests.conftest import Hands
-from tests.smartkeys.examples import BORN, KIM, LEE, PHONE, code_of, rescued
+from tests.smartkeys.examples import BORN, KIM, LEE, PHONE, code_of, overtaken, rescued
 
 Facts = Callable[[], list[Fact]]
 LEES_PROOF = "851231"
@@ -98,6 +98,16 @@ def test_asking_at_once_from_everywhere_counts_too(service: SmartKeyService, fac
         answered = sum(askers.map(ask, range(8)))
     assert 1 <= answered <= ASKS
     assert len(links_sent(facts)) <= 1 + answered
+
+
+def test_an_ask_that_was_overtaken_counts_both(service: SmartKeyService) -> None:
+    def twice() -> None:
+        for _ in range(2):
+            service.resend(PHONE, "000000", None)
+
+    overtaken(service, "asks", twice).resend(PHONE, "000000", None)
+    with pytest.raises(TooManyAsks):
+        service.resend(PHONE, BORN, None)
 
 
 def test_what_is_no_number_is_malformed(service: SmartKeyService) -> None:

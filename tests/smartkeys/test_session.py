@@ -65,7 +65,7 @@ def test_revoking_ends_sessions_and_the_unused_link(
 
 def test_only_the_contracts_own_grant_is_revoked(service: SmartKeyService, token: str) -> None:
     (grant,) = service.of_contract(KIM)
-    for contract_id, grant_id in ((LEE, grant.grant_id), (KIM, "grt_x"), (KIM, "x" * 5000)):
+    for contract_id, grant_id in ((LEE, grant.grant_id), (KIM, "grt_x")):
         with pytest.raises(UnknownGrant):
             service.revoke(contract_id, grant_id, by="olga")
     assert service.holder(token, NOON)

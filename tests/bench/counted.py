@@ -1,0 +1,86 @@
+"""What each use case asks of DynamoDB: calls, write units, rows read. `python -m tests.bench.counted <folder>`.
+
+Write units by the public formula (docs.aws.amazon.com/amazondynamodb, "read/write capacity"): one per started KB and
+row, two in a transaction; writes of index entries come on top and are not counted here.
+"""
+
+import json
+import sys
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+from tests.bench.record import Call, Case, record
+from tests.conftest import NOON
+
+WRITES = ("PutItem", "UpdateItem", "DeleteItem", "TransactWriteItems")
+CLOSED = (1_000, 4_000)
+DUE = 96
+
+
+def size(row: dict[str, Any]) -> int:
+    """Bytes of an item: names and values in UTF-8; numbers about a byte per two digits, and one."""
+    return sum(len(name.encode()) + _size_of(value) for name, value in row.items())
+
+
+def _size_of(value: dict[str, Any]) -> int:
+    ((kind, held),) = value.items()
+    if kind == "N":
+        return len(held) // 2 + 2
+    if kind == "M":
+        return 3 + size(held)
+    if kind == "L":
+        return 3 + sum(1 + _size_of(each) for each in held)
+    return len(held.encode()) if isinstance(held, str) else 1
+
+
+def write_units(call: Call, rows: dict[str, dict[str, Any]]) -> int:
+    """`rows`: as they stood after the case, for updates, whose size is the row's."""
+    if call.operation != "TransactWriteItems":
+        return _units(call.arguments, rows)
+    return sum(2 * _units(next(iter(item.values())), rows) for item in call.arguments["TransactItems"])
+
+
+def _units(request: dict[str, Any], rows: dict[str, dict[str, Any]]) -> int:
+    row = request.get("Item") or rows.get(json.dumps(request["Key"], sort_keys=True), {})
+    return max(1, -(-size(row) // 1024))
+
+
+def told(what: str, ours: float, unit: str, goal: float | None) -> None:
+    print(json.dumps({"what": what, "ours": ours, "yardstick": None, "unit": unit, "goal": goal}), flush=True)
+
+
+def use_case(case: Case, goal_writes: int | None) -> None:
+    writes = [call for call in case.calls if call.operation in WRITES]
+    reads = [call for call in case.calls if call.service == "dynamodb" and call not in writes]
+    told(f"{case.name}: DynamoDB reads", len(reads), "calls", None)
+    told(f"{case.name}: DynamoDB writes", len(writes), "calls", goal_writes)
+    told(f"{case.name}: write units", sum(write_units(call, case.rows) for call in writes), "WCU", None)
+
+
+def sweep(closed: int) -> None:
+    """`closed` shipments proven home, 96 overdue, one sweep."""
+    from tests.bench.sweeping import swept
+
+    report = swept(closed, DUE, NOON + timedelta(days=30))
+    told(f"sweep beside {closed:,} closed shipments, {DUE} due", report.rows_read, "rows read", DUE + 16)
+    told("  its queries", report.queries, "queries", None)
+
+
+def main() -> None:
+    by_name = {case.name: case for case in record(Path(sys.argv[1]))}
+    redemption, command = by_name["redemption"], by_name["command"]
+    items = len(redemption.calls[-1].arguments["TransactItems"])
+    use_case(redemption, 1)
+    told("redemption: rows in its transaction", items, "rows", 5)
+    use_case(command, 2)
+    published = [call for call in command.calls if call.service == "iot-data"]
+    told("command: publishes", len(published), "calls", 1)
+    payload = json.dumps(published[0].arguments["payload"])
+    told("command: payload", len(payload) * 3 // 4, "bytes", 512)
+    for closed in CLOSED:
+        sweep(closed)
+
+
+if __name__ == "__main__":
+    main()
