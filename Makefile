@@ -7,7 +7,7 @@ OUT := .local/package
 export PIP_NO_INPUT := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup up down run test check bench package bootstrap deploy invoke lock chromium stage
+.PHONY: help setup up down run test check bench docs package bootstrap deploy invoke lock chromium stage
 
 help:
 	@grep -E '^[a-z-]+:.*## ' Makefile | sed -E 's/:.*## /\t/' | expand -t 12
@@ -34,6 +34,9 @@ test: setup chromium ## everything CI runs
 
 bench: setup ## benchmarks: a table and .local/bench.json
 	@$(BIN)/python -m tests.bench
+
+docs: .venv/ready ## docs/openapi.yaml and docs/states.md from the code
+	@$(BIN)/python -m infra.docs
 
 package: .venv/ready stage ## the CloudFormation artefacts, the same for every stage
 	@$(BIN)/python -m infra.package --out $(OUT)

@@ -42,8 +42,10 @@ def _restore(saved: list[tuple[Any, DynamoType, DynamoType, Any]]) -> None:
 @contextlib.contextmanager
 def strict() -> Iterator[None]:
     tokens: dict[str, str] = {}
-    slow_transaction = DynamoDBBackend.transact_write_items
-    call = BaseClient._make_api_call
+    backend: Any = DynamoDBBackend
+    clients: Any = BaseClient
+    models: Any = moto_models
+    slow_transaction, call, real_copy = backend.transact_write_items, clients._make_api_call, models.copy
     keep_tables = SimpleNamespace(
         deepcopy=lambda it: it if hasattr(it, "hash_key_attr") else copy.deepcopy(it)
     )
@@ -75,12 +77,12 @@ def strict() -> Iterator[None]:
                 tokens[token] = body
             return answer
 
-    moto_models.copy, real_copy = keep_tables, moto_models.copy
-    DynamoDBBackend.transact_write_items = transaction
-    BaseClient._make_api_call = serial
+    models.copy = keep_tables
+    backend.transact_write_items = transaction
+    clients._make_api_call = serial
     try:
         yield
     finally:
-        moto_models.copy = real_copy
-        DynamoDBBackend.transact_write_items = slow_transaction
-        BaseClient._make_api_call = call
+        models.copy = real_copy
+        backend.transact_write_items = slow_transaction
+        clients._make_api_call = call

@@ -1,8 +1,9 @@
 """What a checkout is: priced lines, a discount, what remains to be paid, and for how long it is kept."""
 
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
+
+from msgspec import Struct
 
 from chalicelib.kernel.errors import Conflict, NotFound, Refused
 from chalicelib.kernel.money import Won
@@ -35,16 +36,14 @@ class Kind(StrEnum):
     SERVICE = "service"
 
 
-@dataclass(frozen=True)
-class Item:
+class Item(Struct, frozen=True):
     """`ref` names what is bought: the contract whose fee is due, or a service."""
 
     kind: Kind
     ref: str
 
 
-@dataclass(frozen=True)
-class Order:
+class Order(Struct, frozen=True):
     """As asked for, without a price. `request` is the fingerprint of the body."""
 
     order_id: str
@@ -67,8 +66,7 @@ class State(StrEnum):
     RESERVED = "RESERVED"
 
 
-@dataclass(frozen=True)
-class Checkout:
+class Checkout(Struct, frozen=True):
     """`split` says how much of the discount each shard of the campaign's budget paid, so that it can go back.
 
     Its id comes from its owner's Idempotency-Key: this record is what makes a retry harmless, for ever.

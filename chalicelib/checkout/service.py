@@ -1,8 +1,10 @@
 """Reserving what a customer is about to pay: the server's price, less a discount held with the record."""
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, replace
 from typing import Protocol, TypeVar
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from chalicelib.checkout.model import Checkout, Item, Order, UnknownCheckout
 from chalicelib.kernel.auth import Caller
@@ -47,16 +49,14 @@ class Coupons(Protocol):
         """Adds the coupon, its owner's count and the budget's shards to the transaction."""
 
 
-@dataclass(frozen=True)
-class Done:
+class Done(Struct, frozen=True):
     """`replayed`: an earlier request of the same key had been granted, and this is its answer."""
 
     value: Checkout
     replayed: bool = False
 
 
-@dataclass(frozen=True)
-class CheckoutService:
+class CheckoutService(Struct, frozen=True):
     """`begin(attempts=...)` opens a transaction that tries so often when others hold its rows."""
 
     store: Store

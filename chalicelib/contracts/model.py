@@ -9,9 +9,11 @@ import hashlib
 import hmac
 import re
 import unicodedata
-from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from enum import StrEnum
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from chalicelib.kernel.errors import Conflict, NotFound, Refused
 from chalicelib.kernel.money import Won
@@ -228,8 +230,7 @@ class AlreadySigned(Conflict):
     """This contract was signed before."""
 
 
-@dataclass(frozen=True)
-class Plan:
+class Plan(Struct, frozen=True):
     """`terms`: (months, monthly fee), shortest first."""
 
     plan_id: str
@@ -262,8 +263,7 @@ def plan_named(plan_id: str) -> Plan:
     raise UnknownPlan()
 
 
-@dataclass(frozen=True)
-class Driver:
+class Driver(Struct, frozen=True):
     """`phone` in E.164; `licence_no` as `licence` wrote it."""
 
     name: str
@@ -291,16 +291,14 @@ class Driver:
         return any(matches)
 
 
-@dataclass(frozen=True)
-class Handover:
+class Handover(Struct, frozen=True):
     """Where and when the car is brought."""
 
     at: datetime
     address: str
 
 
-@dataclass(frozen=True)
-class Application:
+class Application(Struct, frozen=True):
     """What a customer signs. `drivers`: at least one, the first the customer. `fingerprint`: the body's."""
 
     plan_id: str
@@ -311,16 +309,14 @@ class Application:
     fingerprint: str
 
 
-@dataclass(frozen=True)
-class Assignment:
+class Assignment(Struct, frozen=True):
     """A car, and which of its keys is sent."""
 
     car_id: str
     key_tag: str
 
 
-@dataclass(frozen=True)
-class Contract:
+class Contract(Struct, frozen=True):
     """`monthly_fee` is the fee of the day it was signed; `version` grows by one with every change."""
 
     contract_id: str
@@ -346,8 +342,7 @@ class Contract:
         raise UnknownHolder()
 
 
-@dataclass(frozen=True)
-class Car:
+class Car(Struct, frozen=True):
     """`key_tags`: the tags on its physical keys. `contract_id`: whose it is now, None while it is free."""
 
     car_id: str
@@ -360,8 +355,7 @@ class Car:
         return replace(self, contract_id=None) == replace(other, contract_id=None)
 
 
-@dataclass(frozen=True)
-class Delivery:
+class Delivery(Struct, frozen=True):
     """What whoever packs and tracks the key must know. The label's hash stands for the address."""
 
     contract_id: str
@@ -372,8 +366,7 @@ class Delivery:
     handover_at: datetime
 
 
-@dataclass(frozen=True)
-class Party:
+class Party(Struct, frozen=True):
     """Whom a text is for."""
 
     name: str
@@ -381,8 +374,7 @@ class Party:
     language: str
 
 
-@dataclass(frozen=True)
-class KeyStatus:
+class KeyStatus(Struct, frozen=True):
     """Where the key of a contract is. `tracking`: the carrier's number, once there is one."""
 
     shipment_id: str

@@ -1,8 +1,9 @@
 """Signing a contract, giving it a car, and what other contexts may ask about it."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from typing import Generic, Protocol, TypeVar
+
+from msgspec import Struct
 
 from chalicelib.contracts.model import (
     PLANS,
@@ -56,16 +57,14 @@ class Keys(Protocol):
         """None while nothing is planned for this contract."""
 
 
-@dataclass(frozen=True)
-class Done(Generic[T]):
+class Done(Struct, Generic[T], frozen=True):
     """`replayed`: it was so before this request, which changed nothing."""
 
     value: T
     replayed: bool = False
 
 
-@dataclass(frozen=True)
-class ContractService:
+class ContractService(Struct, frozen=True):
     store: Store
     keys: Keys
     now: Clock

@@ -4,9 +4,11 @@ import hashlib
 import hmac
 import math
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from chalicelib.kernel.errors import Conflict, NotFound, Refused, TooMany
 from chalicelib.kernel.money import Won, percent_of
@@ -115,8 +117,7 @@ class ReserveAt(StrEnum):
 KINDS_OF_LINE = frozenset({"contract_fee", "service"})
 
 
-@dataclass(frozen=True)
-class Terms:
+class Terms(Struct, frozen=True):
     """What a coupon of the campaign is worth; never changed after the campaign is made.
 
     `value` is won or whole percent. `scope` holds the kinds of order line it applies to.
@@ -229,8 +230,7 @@ class Switch(StrEnum):
     PAUSED = "PAUSED"
 
 
-@dataclass(frozen=True)
-class Shard:
+class Shard(Struct, frozen=True):
     available: Won
     reserved: Won = 0
     captured: Won = 0
@@ -238,8 +238,7 @@ class Shard:
     state: Switch = Switch.OPEN
 
 
-@dataclass(frozen=True)
-class Campaign:
+class Campaign(Struct, frozen=True):
     """`left` is what a proof found in all shards together when it refused somebody: a hint, None without one.
     `request` is the fingerprint of the request that made the campaign."""
 
@@ -261,8 +260,7 @@ class Campaign:
         return self.left is not None and self.left < shown
 
 
-@dataclass(frozen=True)
-class Snapshot:
+class Snapshot(Struct, frozen=True):
     """A campaign and all its shards at one instant: budget = available + reserved + (captured - refunded)."""
 
     campaign: Campaign
@@ -369,16 +367,14 @@ def hash_of(key: str, code: str) -> str:
     return _keyed(key, "hash|v1|" + code.replace("-", "")).hex()[:32]
 
 
-@dataclass(frozen=True)
-class Asked:
+class Asked(Struct, frozen=True):
     """A keyed request, kept beside what it did, to tell its retry from another use of its key."""
 
     request_id: str
     what: str
 
 
-@dataclass(frozen=True)
-class Batch:
+class Batch(Struct, frozen=True):
     campaign_id: str
     batch_id: str
     count: int
@@ -421,8 +417,7 @@ LIFE = Table(
 )
 
 
-@dataclass(frozen=True)
-class Coupon:
+class Coupon(Struct, frozen=True):
     """One code's life. The coupon's id carries the campaign's: a checkout knows whose budget pays unread."""
 
     campaign_id: str
@@ -450,8 +445,7 @@ class Coupon:
         return self.state is State.REGISTERED and campaign.seems_exhausted
 
 
-@dataclass(frozen=True)
-class Boxed:
+class Boxed(Struct, frozen=True):
     """A coupon as its owner sees it."""
 
     coupon: Coupon

@@ -8,9 +8,11 @@ from several shards in one transaction. So nothing is overspent, refused wrongly
 import random
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Generic, Protocol, TypeVar
+
+from msgspec import Struct, field
+from msgspec.structs import replace
 
 from chalicelib.coupons import model
 from chalicelib.coupons.model import (
@@ -108,16 +110,14 @@ class Store(Protocol):
         Refused in this order: UnknownCoupon, CouponUsed, UserLimitReached, CampaignPaused or ShardShort."""
 
 
-@dataclass(frozen=True)
-class Done(Generic[T]):
+class Done(Struct, Generic[T], frozen=True):
     """`replayed`: it was so before this request, which changed nothing."""
 
     value: T
     replayed: bool = False
 
 
-@dataclass(frozen=True)
-class Budgets:
+class Budgets(Struct, frozen=True):
     """Campaigns as a process remembers them, for a second, and how an amount is taken from their shards."""
 
     store: Store
@@ -206,8 +206,7 @@ class Budgets:
         self.pause(random.uniform(0.2, 1) * longest)
 
 
-@dataclass(frozen=True)
-class CouponService:
+class CouponService(Struct, frozen=True):
     """`secret` gives the key of all codes."""
 
     store: Store

@@ -2,10 +2,12 @@
 
 import hashlib
 import hmac
-from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from typing import Any
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from chalicelib.kernel.errors import Busy, Conflict, Forbidden, HandoverError, NotFound, TooMany
 from chalicelib.kernel.states import Table
@@ -130,8 +132,7 @@ class Reason(StrEnum):
     SEEN_IN_STATE = "SEEN_IN_STATE"
 
 
-@dataclass(frozen=True)
-class Advice:
+class Advice(Struct, frozen=True):
     """What a reason means for a person: when another press is sensible, and what to do now.
 
     `retry_after` in seconds; NEVER where the first may have happened, or a second would end the same way.
@@ -295,8 +296,7 @@ class PerhapsAccepted(Exception):
     """The transport did not say whether it took the command."""
 
 
-@dataclass(frozen=True)
-class Command:
+class Command(Struct, frozen=True):
     """`counter` 0: never offered to the car. `late`: settled after its life had ended.
 
     `last_seen`: of a car that was out of reach, when it was last heard.
@@ -403,8 +403,7 @@ def signature(key: str, car_id: str, signed: dict[str, int | str]) -> str:
     return hmac.new(bytes.fromhex(key), canonical.encode(), hashlib.sha256).hexdigest()
 
 
-@dataclass(frozen=True)
-class Control:
+class Control(Struct, frozen=True):
     """The one row all commands to a car meet at: the counter, who holds the lease, and the last minute."""
 
     counter: int = 0
@@ -427,8 +426,7 @@ class Control:
         return self.lease_until is not None and self.lease_until <= at < self.lease_until + GRACE
 
 
-@dataclass(frozen=True)
-class Presence:
+class Presence(Struct, frozen=True):
     """One connection event. `order` grows with the client's versionNumber, a disconnect after its connect."""
 
     car_id: str
@@ -441,8 +439,7 @@ class Presence:
         return cls(car_id, online, version * 2 + (not online), at)
 
 
-@dataclass(frozen=True)
-class Reading:
+class Reading(Struct, frozen=True):
     """What a car reported of itself, at its own time `at`; `heard_at` is ours."""
 
     car_id: str
@@ -467,8 +464,7 @@ class Reading:
         return self.at <= self.heard_at + CLOCK_SKEW
 
 
-@dataclass(frozen=True)
-class Car:
+class Car(Struct, frozen=True):
     """A car as far as doors knows it. One never heard of is offline."""
 
     car_id: str
@@ -522,8 +518,7 @@ class Verdict(StrEnum):
     CLOCK_AHEAD = "clock_ahead"
 
 
-@dataclass(frozen=True)
-class Ack:
+class Ack(Struct, frozen=True):
     """An answer as the rule hands it over: `thing` from the topic, `client` from the connection."""
 
     thing: str
@@ -552,8 +547,7 @@ def judged(ack: Ack, command: Command | None) -> Verdict:
     return Verdict.ACCEPTED
 
 
-@dataclass(frozen=True)
-class Report:
+class Report(Struct, frozen=True):
     """A car's word on itself as the rule hands it over; without a reading when it did not fit."""
 
     thing: str
@@ -570,8 +564,7 @@ class Report:
         return Verdict.ACCEPTED if self.reading.plausible else Verdict.CLOCK_AHEAD
 
 
-@dataclass(frozen=True)
-class Refusal:
+class Refusal(Struct, frozen=True):
     """A message from a car that changed nothing, for the record."""
 
     thing: str
@@ -581,22 +574,19 @@ class Refusal:
     at: datetime
 
 
-@dataclass(frozen=True)
-class Sent:
+class Sent(Struct, frozen=True):
     """`replayed`: the Idempotency-Key had its command before."""
 
     command: Command
     replayed: bool = False
 
 
-@dataclass(frozen=True)
-class SweepReport:
+class SweepReport(Struct, frozen=True):
     rows_read: int
     settled: int
 
 
-@dataclass(frozen=True)
-class CarState:
+class CarState(Struct, frozen=True):
     """A car as others may know it; None where it never said."""
 
     online: bool

@@ -1,11 +1,12 @@
 """Send a command once, believe the car's answer, and never claim more than is known."""
 
 from collections.abc import Callable, Collection, Iterable, Mapping
-from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Protocol
 
 import msgspec
+from msgspec import Struct
+from msgspec.structs import replace
 
 from chalicelib.doors.model import (
     SETTLED,
@@ -99,8 +100,7 @@ class Store(Protocol):
         """Counted; the rows a car can cause in a day are bounded."""
 
 
-@dataclass(frozen=True)
-class DoorService:
+class DoorService(Struct, frozen=True):
     """`master` gives the secret that every car's key is derived from."""
 
     store: Store

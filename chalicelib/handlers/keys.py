@@ -1,7 +1,8 @@
 """Scans, carriers' webhooks and customers' receipts; planning, the sweep and the table's facts."""
 
-from dataclasses import asdict
 from typing import Any
+
+from msgspec.structs import asdict
 
 from chalicelib import wiring
 from chalicelib.kernel.auth import Group

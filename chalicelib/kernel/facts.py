@@ -5,7 +5,6 @@ stream to the bus, and a consumer knows this envelope and its own schema of `dat
 """
 
 import builtins
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, TypeVar
 
@@ -17,8 +16,7 @@ T = TypeVar("T", bound=msgspec.Struct)
 SOURCE = "handover."
 
 
-@dataclass(frozen=True)
-class Fact:
+class Fact(msgspec.Struct, frozen=True):
     """`source` is the context's name; `subject` the id of what it happened to; `time` a sortable stamp."""
 
     id: str

@@ -8,9 +8,11 @@ without signal counts from the moment it was made. An end, once reached, is fina
 import math
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from chalicelib.kernel.errors import Conflict, Forbidden, NotFound, Refused, TooMany, Unauthenticated
 from chalicelib.kernel.states import Table
@@ -248,8 +250,7 @@ TROUBLES = (
 """What operations must see, worst news for a waiting customer first."""
 
 
-@dataclass(frozen=True)
-class Timer:
+class Timer(Struct, frozen=True):
     event: Event
     after: timedelta
 
@@ -295,8 +296,7 @@ def due(state: State, since: datetime, handover_at: datetime, *, again: bool = F
     return since + timer.after
 
 
-@dataclass(frozen=True)
-class Position:
+class Position(Struct, frozen=True):
     """Degrees, WGS 84."""
 
     lat: float
@@ -322,8 +322,7 @@ class Carrier(StrEnum):
     DELIVERY_TRACKER = "delivery-tracker"
 
 
-@dataclass(frozen=True)
-class Tracking:
+class Tracking(Struct, frozen=True):
     carrier: str
     number: str
 
@@ -333,8 +332,7 @@ class Tracking:
         return cls(carrier, re.sub(r"[\s-]", "", number).upper())
 
 
-@dataclass(frozen=True)
-class Delivery:
+class Delivery(Struct, frozen=True):
     """What the contract says of its key. `label_hash` stands for the address."""
 
     contract_id: str
@@ -345,8 +343,7 @@ class Delivery:
     handover_at: datetime
 
 
-@dataclass(frozen=True)
-class Happened:
+class Happened(Struct, frozen=True):
     """One event. `id` is the same however often it is told; `code`: the teller's own words for it.
 
     `at` of a timer is the moment it was due. `outcome`: where the shipment stood once this was known.
@@ -366,8 +363,7 @@ class Happened:
         return (self.at, IN_ORDER[self.event], self.id)
 
 
-@dataclass(frozen=True)
-class Shipment:
+class Shipment(Struct, frozen=True):
     """`since`: when it came into its state. `rung`: how many timers have rung for it. `version` grows with
     every change. `place`: where the label's address is, once a scan said it."""
 
@@ -409,8 +405,7 @@ class Shipment:
         return here
 
 
-@dataclass(frozen=True)
-class Moved:
+class Moved(Struct, frozen=True):
     """What the world is told of one event; nobody is named in it."""
 
     shipment_id: str
@@ -437,8 +432,7 @@ NAMES = {
 }
 
 
-@dataclass(frozen=True)
-class History:
+class History(Struct, frozen=True):
     """A shipment and all that happened to it, read at one instant."""
 
     shipment: Shipment
@@ -466,8 +460,7 @@ class History:
         return Change(self.shipment, History(here, tuple(log.values())), tuple(fresh))
 
 
-@dataclass(frozen=True)
-class Change:
+class Change(Struct, frozen=True):
     """What one telling does to one shipment. `news`: each new event, and what is published of it."""
 
     before: Shipment
@@ -546,8 +539,7 @@ MOST_EVENTS = 500
 """More than any parcel ever had; what keeps a history one query."""
 
 
-@dataclass(frozen=True)
-class Scan:
+class Scan(Struct, frozen=True):
     """`event`: a word of SCANS. `label_hash` counts when packing. `place`: the label's address on the map."""
 
     event: str
@@ -583,8 +575,7 @@ TAGS_FOLLOWED = 3
 """So many wrong tags of one customer are followed to their owners: more is guessing."""
 
 
-@dataclass(frozen=True)
-class Receipt:
+class Receipt(Struct, frozen=True):
     """What a customer says: the tag on the key in their hand, or None when no key came."""
 
     key_tag: str | None
@@ -600,8 +591,7 @@ class Receipt:
         return Event.CUSTOMER_SCAN_MATCH if match else Event.CUSTOMER_SCAN_MISMATCH
 
 
-@dataclass(frozen=True)
-class CarrierScan:
+class CarrierScan(Struct, frozen=True):
     """One thing a carrier says, `code` in its own words. `event` is ours."""
 
     event: Event
@@ -610,8 +600,7 @@ class CarrierScan:
     position: Position | None = None
 
 
-@dataclass(frozen=True)
-class CarrierReport:
+class CarrierReport(Struct, frozen=True):
     """One webhook: carriers send the whole history with every step of it."""
 
     tracking: Tracking
@@ -635,8 +624,7 @@ class CarrierReport:
         )
 
 
-@dataclass(frozen=True)
-class Told:
+class Told(Struct, frozen=True):
     """Where the shipment stands after hearing this. `replayed`: it was heard before."""
 
     shipment_id: str
@@ -644,8 +632,7 @@ class Told:
     replayed: bool = False
 
 
-@dataclass(frozen=True)
-class Heard:
+class Heard(Struct, frozen=True):
     """What became of a webhook: while no parcel of ours has its number it is not `known`, and kept."""
 
     known: bool

@@ -2,9 +2,11 @@
 
 import contextlib
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Protocol
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from chalicelib.kernel.auth import Caller
 from chalicelib.kernel.clock import Clock
@@ -86,24 +88,21 @@ class Carriers(Protocol):
         """Verified before it is read. UnknownCarrier, BadSignature, or Malformed."""
 
 
-@dataclass(frozen=True)
-class SweepReport:
+class SweepReport(Struct, frozen=True):
     found: int
     claimed: int
     rows_read: int
     queries: int
 
 
-@dataclass(frozen=True)
-class KeyStatus:
+class KeyStatus(Struct, frozen=True):
     shipment_id: str
     key_tag: str
     state: str
     tracking: str | None
 
 
-@dataclass(frozen=True)
-class Trouble:
+class Trouble(Struct, frozen=True):
     """`kind`: its state."""
 
     shipment_id: str

@@ -13,12 +13,12 @@ timer runs, index `trouble` (trouble, trouble_at) only while operations must see
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict
 from datetime import datetime, timedelta
 from itertools import chain
 from typing import Any
 from zlib import crc32
 
+from msgspec.structs import asdict
 from pynamodb.attributes import BooleanAttribute, NumberAttribute, UnicodeAttribute
 from pynamodb.expressions.update import Action
 from pynamodb.indexes import AllProjection, GlobalSecondaryIndex

@@ -4,9 +4,10 @@ A domestic text holds 90 bytes of cp949 (Python's `euc-kr` writes rare syllables
 of an SNS text 140 bytes, which is 70 UTF-16 units.
 """
 
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
+
+from msgspec import Struct
 
 from chalicelib.kernel.errors import Busy, Conflict, Refused
 from chalicelib.kernel.states import Table
@@ -80,8 +81,7 @@ WORDS = {
 """The link stands last: phones cut a final - off a link that something follows."""
 
 
-@dataclass(frozen=True)
-class Notice:
+class Notice(Struct, frozen=True):
     """Until `leased_until` no other run takes it up. `reason` says why it FAILED."""
 
     notice_id: str

@@ -2,9 +2,10 @@
 
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
+
+from msgspec import Struct
 
 from chalicelib.kernel.clock import Clock
 from chalicelib.kernel.errors import Conflict, NotFound
@@ -67,8 +68,7 @@ class Store(Protocol):
         """AlreadySettled."""
 
 
-@dataclass(frozen=True)
-class NoticeService:
+class NoticeService(Struct, frozen=True):
     store: Store
     links: Links
     parties: Parties

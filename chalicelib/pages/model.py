@@ -1,8 +1,9 @@
 """What the overview shows, and what a browser may do with our pages."""
 
-from dataclasses import dataclass
 from datetime import date, datetime
 from enum import StrEnum
+
+from msgspec import Struct
 
 MOST_ROWS = 100
 """A list on the one screen is for acting on, not for reading to its end."""
@@ -42,8 +43,7 @@ class Step(StrEnum):
     OPENED = "opened"
 
 
-@dataclass(frozen=True)
-class Stuck:
+class Stuck(Struct, frozen=True):
     """Somebody who cannot get into their car. `link_died`: its tries were used up."""
 
     contract_id: str
@@ -53,8 +53,7 @@ class Stuck:
     since: datetime
 
 
-@dataclass(frozen=True)
-class Funnel:
+class Funnel(Struct, frozen=True):
     """One day's smart keys, each counted once: issued = unlocked + ended + len(stuck).
 
     `ended`: revoked or run out before the car ever opened.
@@ -69,8 +68,7 @@ class Funnel:
         return sum(each.step == step for each in self.stuck)
 
 
-@dataclass(frozen=True)
-class Trouble:
+class Trouble(Struct, frozen=True):
     """A key shipment that went wrong and is not repaired."""
 
     shipment_id: str
@@ -79,8 +77,7 @@ class Trouble:
     since: datetime
 
 
-@dataclass(frozen=True)
-class Overview:
+class Overview(Struct, frozen=True):
     """`oldest_due`: when the oldest timer that no sweep has taken ran out; None when none has."""
 
     at: datetime

@@ -7,8 +7,9 @@ over all of them, so a new deploy is a new address and every page loads only fil
 import functools
 import hashlib
 import re
-from dataclasses import dataclass
 from pathlib import Path
+
+from msgspec import Struct
 
 from chalicelib.kernel.errors import NotFound
 
@@ -24,8 +25,7 @@ KINDS = {
 FOR_EVER = "public, max-age=31536000, immutable"
 
 
-@dataclass(frozen=True)
-class File:
+class File(Struct, frozen=True):
     body: str | bytes
     content_type: str
     cache: str

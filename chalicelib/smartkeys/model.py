@@ -9,9 +9,11 @@ import base64
 import hashlib
 import hmac
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from enum import IntEnum, StrEnum
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from chalicelib.kernel.errors import Conflict, Forbidden, NotFound, Refused, TooMany, Unauthenticated
 from chalicelib.kernel.states import Table
@@ -122,8 +124,7 @@ class Stage(IntEnum):
     UNLOCKED = 3
 
 
-@dataclass(frozen=True)
-class Order:
+class Order(Struct, frozen=True):
     """One wish for a smart key. `order_id` is its natural key, from a fact's id or an Idempotency-Key.
 
     `grant_id` is the grant it becomes, unless the holder has a live one. `not_before` None: at once.
@@ -144,8 +145,7 @@ class Order:
         return self.issuer == AUTOMATIC
 
 
-@dataclass(frozen=True)
-class Grant:
+class Grant(Struct, frozen=True):
     """`send_no` counts its links: only the latest works, until `link_until`; `asked_by` marks its request."""
 
     grant_id: str
@@ -243,8 +243,7 @@ def _new(order: Order, car_id: str, begins: datetime, ends: datetime, at: dateti
     )
 
 
-@dataclass(frozen=True)
-class Link:
+class Link(Struct, frozen=True):
     """A link as its row knows it. `used`: its exchange has succeeded. `replaces` marks the one it kills."""
 
     mark: str
@@ -258,24 +257,24 @@ class Link:
     replaces: str | None = None
 
 
-@dataclass(frozen=True)
-class LinkToSend:
+class LinkToSend(Struct, frozen=True):
     """What the sender of the text needs; the code never shows in a log or a traceback."""
 
     contract_id: str
     holder: str
-    code: str = field(repr=False)
+    code: str
+
+    def __repr__(self) -> str:
+        return f"LinkToSend({self.contract_id!r}, {self.holder!r})"
 
 
-@dataclass(frozen=True)
-class Session:
+class Session(Struct, frozen=True):
     mark: str
     grant_id: str
     expires_at: datetime
 
 
-@dataclass(frozen=True)
-class Holder:
+class Holder(Struct, frozen=True):
     """What a session may do now."""
 
     grant_id: str
@@ -321,8 +320,7 @@ def with_ask(asks: Sequence[datetime], at: datetime) -> tuple[datetime, ...]:
     return (*recent, at)
 
 
-@dataclass(frozen=True)
-class StuckGrant:
+class StuckGrant(Struct, frozen=True):
     """A live grant whose car has not opened yet. `link_died`: its five tries were used up."""
 
     grant_id: str
@@ -333,8 +331,7 @@ class StuckGrant:
     issued_at: datetime
 
 
-@dataclass(frozen=True)
-class Funnel:
+class Funnel(Struct, frozen=True):
     """One day's grants. issued = unlocked + revoked + expired + len(stuck); sent >= opened >= unlocked.
 
     `revoked` and `expired` count those that ended before the car ever opened.

@@ -2,9 +2,10 @@
 
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Protocol, TypeVar
+
+from msgspec import Struct
 
 from chalicelib.kernel.clock import Clock
 from chalicelib.kernel.errors import KeyReused, Malformed
@@ -134,14 +135,12 @@ class Store(Protocol):
         """GrantMoved when they are no longer as `seen`."""
 
 
-@dataclass(frozen=True)
-class Issued:
+class Issued(Struct, frozen=True):
     grant: Grant
     replayed: bool
 
 
-@dataclass(frozen=True)
-class OpenKey:
+class OpenKey(Struct, frozen=True):
     """What a holder's page shows."""
 
     holder: Holder
@@ -149,8 +148,7 @@ class OpenKey:
     state: CarState
 
 
-@dataclass(frozen=True)
-class SmartKeyService:
+class SmartKeyService(Struct, frozen=True):
     """`link_key`: the secret that codes and tokens are derived from. `phone_number`: E.164 or ValueError."""
 
     store: Store

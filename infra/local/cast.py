@@ -155,10 +155,14 @@ def sign(stage: Stage, part: Part) -> None:
 
 
 def pack(stage: Stage, part: Part, delta: timedelta) -> None:
-    """The packer scans the tag and the label, the parcel gets its number, and the carrier's driver takes it."""
+    """The packer scans tag and label, the parcel gets its number, the carrier's driver takes it."""
     told = histories.history(part.carrier, part.history)
     tag = {"key_tag": part.key_tag, "label_hash": label_hash(part.address)}
-    parcel = {"carrier": part.carrier, "tracking_number": part.tracking, "label_position": told.label_position}
+    parcel = {
+        "carrier": part.carrier,
+        "tracking_number": part.tracking,
+        "label_position": told.label_position,
+    }
     for event, moment, more in (("pack", "packed_at", parcel), ("handoff", "handed_at", {})):
         at = (histories.moment(moment) + delta).isoformat()
         stage.packer.post("/v1/scans", {"event": event, "occurred_at": at, **tag, **more}).expect(200)

@@ -15,9 +15,10 @@ from infra.deploy import stack_name
 from infra.local import histories, people
 from infra.local.cast import Part, Stage, cast, each, pack, sign
 from infra.local.client import POOL, Api
-from infra.local.place import HOST, LOCAL, MQTT_PORT, ROOT, STAGE, client
+from infra.local.place import HOST, LOCAL, MQTT_PORT, STAGE, client
 from infra.local.processes import Process
 from infra.local.things import Workshop, workshop
+from infra.package import ROOT
 
 THINGS = LOCAL / "story-things"
 BEHAVIOURS = LOCAL / "story-behaviours.json"
@@ -154,5 +155,3 @@ def schedule_held(function: str) -> Iterator[None]:
         yield
     finally:
         events.enable_rule(Name=rule)
-
-

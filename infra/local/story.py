@@ -1,4 +1,4 @@
-"""The recovery story: what went wrong offline is put right online, and every number is checked against the rows.
+"""The recovery story: what went wrong offline is put right online, every number checked in the rows.
 
 `python -m infra.local.story` plays it once against the running local stack, prints a closing table, writes
 `.local/story.json`, and ends with 1 when a line does not add up.
@@ -47,7 +47,11 @@ class Show:
     def count(self, what: str, total: int) -> Callable[[int], None]:
         """A bar of `total`; the function returned adds to it."""
         task = self._progress.add_task(what, total=total)
-        return lambda by=1: self._progress.advance(task, by)
+
+        def add(by: int) -> None:
+            self._progress.advance(task, by)
+
+        return add
 
 
 def carriers_report(scene: Scene, show: Show) -> None:

@@ -1,7 +1,7 @@
-"""What each use case asks of DynamoDB: calls, write units, rows read. `python -m tests.bench.counted <folder>`.
+"""What each use case asks of DynamoDB: calls, write units, rows read.
 
-Write units by the public formula (docs.aws.amazon.com/amazondynamodb, "read/write capacity"): one per started KB and
-row, two in a transaction; writes of index entries come on top and are not counted here.
+`python -m tests.bench.counted <folder>`. Write units by the public formula (AWS's developer guide to DynamoDB,
+"read/write capacity"): one per started KB and row, two in a transaction; index entries not counted.
 """
 
 import json
@@ -10,7 +10,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
-from tests.bench.record import Call, Case, record
+from tests.bench.record import Call, Case, record, unplain
 from tests.conftest import NOON
 
 WRITES = ("PutItem", "UpdateItem", "DeleteItem", "TransactWriteItems")
@@ -30,7 +30,7 @@ def _size_of(value: dict[str, Any]) -> int:
     if kind == "M":
         return 3 + size(held)
     if kind == "L":
-        return 3 + sum(1 + _size_of(each) for each in held)
+        return 3 + len(held) + sum(_size_of(each) for each in held)
     return len(held.encode()) if isinstance(held, str) else 1
 
 
@@ -76,8 +76,7 @@ def main() -> None:
     use_case(command, 2)
     published = [call for call in command.calls if call.service == "iot-data"]
     told("command: publishes", len(published), "calls", 1)
-    payload = json.dumps(published[0].arguments["payload"])
-    told("command: payload", len(payload) * 3 // 4, "bytes", 512)
+    told("command: payload", len(unplain(published[0].arguments["payload"])), "bytes", 512)
     for closed in CLOSED:
         sweep(closed)
 

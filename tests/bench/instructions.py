@@ -1,4 +1,4 @@
-"""Instructions executed by a script, counted by valgrind's callgrind: exact and repeatable where seconds are not."""
+"""Instructions of a script, counted by valgrind's callgrind: exact and repeatable where seconds are not."""
 
 import os
 import re
@@ -29,11 +29,13 @@ def environment() -> dict[str, str]:
 
 
 def count(module: str, *arguments: str) -> int:
-    """Instructions of `python -m module arguments`. It runs once unmeasured first, so that bytecode exists."""
+    """Instructions of `python -m module arguments`, which runs once unmeasured first to compile bytecode."""
     plain = [sys.executable, "-m", module, *arguments]
     for command in (plain, ["valgrind", "--tool=callgrind", "--callgrind-out-file=/dev/null", *plain]):
         try:
-            run = subprocess.run(command, cwd=ROOT, env=environment(), capture_output=True, text=True, check=False)
+            run = subprocess.run(
+                command, cwd=ROOT, env=environment(), capture_output=True, text=True, check=False
+            )
         except FileNotFoundError as problem:
             raise NotCounted(str(problem)) from problem
         if run.returncode:
@@ -42,6 +44,6 @@ def count(module: str, *arguments: str) -> int:
 
 
 def count_each(module: str, *arguments: str, few: int = 20, many: int = 60) -> float:
-    """Instructions of one more repetition: the module takes the number of repetitions as its last argument."""
+    """Instructions of one more repetition; their number is the module's last argument."""
     difference = count(module, *arguments, str(many)) - count(module, *arguments, str(few))
     return difference / (many - few)

@@ -1,7 +1,7 @@
 """Plays each measured case once on the strict DynamoDB and keeps what crossed the border to AWS.
 
-Each case is played twice and the second time is kept, when caches are warm: the gateway event, every call with its
-arguments, and what AWS answered.
+Each case is played twice and the second time is kept, when caches are warm: the gateway event, each call
+with its arguments, and what AWS answered.
 """
 
 import base64
@@ -37,12 +37,14 @@ class Call:
 
 @dataclass(frozen=True)
 class Case:
-    """`calls`: of the second play. `before`: every read so far, also of what is then remembered."""
+    """`calls`: of the second play. `before`: every read so far, also of what is remembered.
+    `rows`: by key in JSON, what was updated, as it stood afterwards."""
 
     name: str
     event: Event
     calls: list[Call]
     before: list[Call]
+    rows: dict[str, dict[str, Any]]
 
 
 def _plain(value: Any) -> Any:
@@ -65,7 +67,8 @@ def unplain(value: Any) -> Any:
 @contextmanager
 def recorded() -> Iterator[list[Call]]:
     calls: list[Call] = []
-    real = BaseClient._make_api_call
+    clients: Any = BaseClient
+    real = clients._make_api_call
 
     def spy(self: Any, operation: str, arguments: dict[str, Any]) -> Any:
         answer = real(self, operation, arguments)
@@ -75,11 +78,22 @@ def recorded() -> Iterator[list[Call]]:
         calls.append(Call(service, operation, _plain(kept), json.loads(json.dumps(body, default=str))))
         return answer
 
-    BaseClient._make_api_call = spy  # type: ignore[method-assign]
+    clients._make_api_call = spy
     try:
         yield calls
     finally:
-        BaseClient._make_api_call = real  # type: ignore[method-assign]
+        clients._make_api_call = real
+
+
+def _written(calls: list[Call]) -> Iterator[tuple[str, dict[str, Any]]]:
+    from chalicelib.kernel import aws
+
+    requests = [call.arguments for call in calls]
+    requests += [next(iter(item.values())) for each in requests for item in each.get("TransactItems", [])]
+    for request in requests:
+        if "UpdateExpression" in request:
+            row = aws.client("dynamodb").get_item(TableName=request["TableName"], Key=request["Key"])
+            yield json.dumps(request["Key"], sort_keys=True), row["Item"]
 
 
 class Shop:
@@ -103,7 +117,7 @@ class Shop:
         return answer
 
     def post(self, resource: str, path: dict[str, str], body: Any, who: dict[str, str], key: str) -> Any:
-        event = gateway_event("POST", resource, path, body, {"Idempotency-Key": key}, **who)
+        event = gateway_event("POST", resource, path, body, {"Idempotency-Key": key}, who)
         return json.loads(self.ask(event)["body"] or "null")
 
     def kept(self, name: str, events: Callable[[int], Event]) -> Case:
@@ -111,17 +125,26 @@ class Shop:
         event = events(2)
         with recorded() as calls:
             self.ask(event)
-        return Case(name, event, calls, [call for call in self._every if call.operation in READS])
+        before = [call for call in self._every if call.operation in READS]
+        return Case(name, event, calls, before, dict(_written(calls)))
 
 
 def _contract(shop: Shop) -> str:
     car = {"car_id": CAR, "plate": "12가 3456", "model": "Ray", "key_tags": ["tag-1"]}
     shop.post("/v1/ops/cars", {}, car, OPS, "car")
-    driver = {"name": "김하나", "phone": "010-1234-5678", "birth_date": "1990-03-21", "licence_no": "11-90-123456-78"}
+    driver = {
+        "name": "김하나",
+        "phone": "010-1234-5678",
+        "birth_date": "1990-03-21",
+        "licence_no": "11-90-123456-78",
+    }
     order = {
         "plan_id": "promotion",
         "months": 6,
-        "handover": {"at": (datetime.now(UTC) + timedelta(days=9)).isoformat(), "address": "서울특별시 중구 세종대로 110"},
+        "handover": {
+            "at": (datetime.now(UTC) + timedelta(days=9)).isoformat(),
+            "address": "서울특별시 중구 세종대로 110",
+        },
         "card_token": "tok_1",
         "drivers": [driver],
     }
@@ -135,7 +158,7 @@ def reading(shop: Shop, contract_id: str) -> Case:
     """One GetItem and the key's status: the first request of the cold start."""
     path = {"contract_id": contract_id}
     return shop.kept(
-        "contract", lambda _: gateway_event("GET", "/v1/contracts/{contract_id}", path, **KIM)
+        "contract", lambda _: gateway_event("GET", "/v1/contracts/{contract_id}", path, claims=KIM)
     )
 
 
@@ -159,7 +182,7 @@ def redemption(shop: Shop, contract_id: str) -> Case:
             "coupon_id": coupons[number - 1],
             "points": 0,
         }
-        return gateway_event("POST", "/v1/checkouts", {}, body, {"Idempotency-Key": f"order-{number}"}, **KIM)
+        return gateway_event("POST", "/v1/checkouts", {}, body, {"Idempotency-Key": f"order-{number}"}, KIM)
 
     return shop.kept("redemption", order)
 
@@ -190,8 +213,9 @@ def command(shop: Shop, contract_id: str) -> Case:
 
 def _let_the_lease_go(shop: Shop) -> None:
     """As the car's ack does."""
-    from chalicelib.handlers.doors import doors_ack
     from moto.iotdata.models import iotdata_backends
+
+    from chalicelib.handlers.doors import doors_ack
 
     sent = iotdata_backends["123456789012"]["ap-northeast-2"].published_payloads
     envelope = json.loads(sent[-1][1])
@@ -215,6 +239,7 @@ def _let_the_lease_go(shop: Shop) -> None:
 def record(folder: Path) -> list[Case]:
     """Every case, also written to `<folder>/<name>.json`."""
     from moto import mock_aws
+
     from tests.strict import strict
 
     folder.mkdir(parents=True, exist_ok=True)
@@ -230,4 +255,4 @@ def record(folder: Path) -> list[Case]:
 def load(folder: Path, name: str) -> Case:
     kept = json.loads((folder / f"{name}.json").read_text())
     calls, before = ([Call(**call) for call in kept[part]] for part in ("calls", "before"))
-    return Case(kept["name"], kept["event"], calls, before)
+    return Case(kept["name"], kept["event"], calls, before, kept["rows"])

@@ -1,10 +1,11 @@
 """One warm request again and again: `python -m tests.bench.warm <folder> <case> ours|bare <times>`.
 
-`ours` is the application; `bare` is a Chalice route that makes the same boto3 calls with the same arguments and
-answers with the same body. Both on the same wire.
+`ours` is the application; `bare` is a Chalice route that makes the same boto3 calls with the same
+arguments. Both on the same wire.
 """
 
 import sys
+from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -17,7 +18,11 @@ def wire(case: Case) -> None:
     """Answers each call as it was answered when recorded: by operation, and by key for reads."""
     calls = case.before + case.calls
     known = {_key(call.operation, call.arguments): call.answer for call in calls}
-    answer_with({call.operation: (lambda body, op=call.operation: known[_key(op, body)]) for call in calls})
+
+    def answered(operation: str) -> Callable[[dict[str, Any]], Any]:
+        return lambda body: known[_key(operation, body)]
+
+    answer_with({call.operation: answered(call.operation) for call in calls})
 
 
 def _key(operation: str, arguments: dict[str, Any]) -> str:

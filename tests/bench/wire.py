@@ -21,7 +21,7 @@ class _Raw(BytesIO):
 
 
 def answer_with(answers: Answers) -> list[str]:
-    """Answers each operation (`GetItem`, `TransactWriteItems`, `Publish`...) of every client made from now on.
+    """Answers each operation (`GetItem`, `Publish`...) of every client made from now on.
 
     The list returned grows by the name of each operation called.
     """
@@ -33,7 +33,7 @@ def answer_with(answers: Answers) -> list[str]:
         found = answers[operation]
         body = json.loads(request.body) if callable(found) and request.body else {}
         raw = json.dumps(found(body) if callable(found) else found).encode()
-        headers = {"Content-Type": "application/x-amz-json-1.0", "Content-Length": str(len(raw))}
+        headers: Any = {"Content-Type": "application/x-amz-json-1.0", "Content-Length": str(len(raw))}
         return AWSResponse(request.url, 200, headers, _Raw(raw))
 
     boto3.setup_default_session()
@@ -43,7 +43,12 @@ def answer_with(answers: Answers) -> list[str]:
 
 
 def gateway_event(
-    method: str, resource: str, path: dict[str, str], body: Any = None, headers: dict[str, str] | None = None, **claims: Any
+    method: str,
+    resource: str,
+    path: dict[str, str],
+    body: Any = None,
+    headers: dict[str, str] | None = None,
+    claims: dict[str, str] | None = None,
 ) -> dict[str, Any]:
     """An API Gateway REST proxy event (docs.aws.amazon.com/apigateway, "Lambda proxy integrations")."""
     return {
@@ -62,6 +67,6 @@ def gateway_event(
             "resourcePath": resource,
             "requestId": "bench",
             "identity": {"sourceIp": "127.0.0.1"},
-            "authorizer": {"claims": {"token_use": "id", **claims}} if claims else None,
+            "authorizer": {"claims": {"token_use": "id", **(claims or {})}} if claims else None,
         },
     }

@@ -5,12 +5,12 @@
 
 import os
 from collections import Counter
-from dataclasses import replace
 from typing import Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from chalicelib.coupons.model import BudgetExhausted, Campaign, Coupon, Shard, Snapshot, Split, State, Switch
 from chalicelib.kernel.money import Won

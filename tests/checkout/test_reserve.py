@@ -2,11 +2,11 @@
 
 import json
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from chalicelib.checkout.model import Item, Kind, NoCatalogue, NoPoints, SameItemTwice, State, UnknownCheckout
 from chalicelib.checkout.schemas import CheckoutReserved

@@ -1,8 +1,9 @@
 """Memorable people, cars and contracts for the tests of this context."""
 
-from dataclasses import replace
 from datetime import date, timedelta
 from typing import Any
+
+from msgspec.structs import replace
 
 from chalicelib.contracts.model import Application, Car, Driver, Handover
 from chalicelib.kernel.auth import Caller, Group

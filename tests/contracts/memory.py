@@ -1,6 +1,6 @@
 """The contracts store in memory: the same promises as `chalicelib.contracts.store`, in dictionaries."""
 
-from dataclasses import replace
+from msgspec.structs import replace
 
 from chalicelib.contracts.model import (
     AlreadySigned,

@@ -98,9 +98,9 @@ def test_operations_see_every_contract_and_nobody_else_does(api: Api, contract_i
     "contract_id", ["con_nobody", "x" * 5000, "%00", "con_%F0%28", "con_%EA%B9%80", "..", "{}"]
 )
 def test_no_id_breaks_anything(api: Api, contract_id: str) -> None:
-    assert is_problem(api.get(f"/v1/contracts/{contract_id}", by=OPS), 404, "UNKNOWN_CONTRACT")
+    assert is_problem(api.get(f"/v1/contracts/{contract_id}", by=OPS), 404)
     path = f"/v1/ops/contracts/{contract_id}/assign"
-    assert is_problem(api.post(path, CAR_AND_KEY, by=OPS), 404, "UNKNOWN_CONTRACT")
+    assert is_problem(api.post(path, CAR_AND_KEY, by=OPS), 404)
 
 
 @pytest.mark.parametrize(

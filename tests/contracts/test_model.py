@@ -1,9 +1,9 @@
 import itertools
-from dataclasses import replace
 from datetime import date, timedelta
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from chalicelib.contracts.model import (
     BILLING,

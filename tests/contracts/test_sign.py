@@ -1,9 +1,9 @@
 import json
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
 
 import pytest
+from msgspec.structs import replace
 
 from chalicelib.contracts.model import HandoverOutOfReach, UnknownContract
 from chalicelib.contracts.schemas import ContractSigned

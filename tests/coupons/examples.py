@@ -1,7 +1,8 @@
 """Memorable people, campaigns and codes for the tests of coupons and checkout."""
 
-from dataclasses import replace
 from typing import Any
+
+from msgspec.structs import replace
 
 from chalicelib.coupons.model import Campaign, Kind, Terms
 from chalicelib.coupons.service import CouponService

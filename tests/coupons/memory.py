@@ -1,8 +1,9 @@
 """The coupons store in memory: the same promises as `chalicelib.coupons.store`, in dictionaries."""
 
 from collections.abc import Sequence
-from dataclasses import replace
 from datetime import datetime
+
+from msgspec.structs import replace
 
 from chalicelib.coupons.model import (
     AlreadyDone,

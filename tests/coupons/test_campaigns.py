@@ -3,9 +3,9 @@
 import json
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
 
 import pytest
+from msgspec.structs import replace
 
 from chalicelib.coupons.model import NotOffered, ReserveAt, Switch, TopUpDiffers, UnknownCampaign
 from chalicelib.coupons.schemas import CampaignCreated

@@ -1,11 +1,11 @@
 """What a campaign promises, how its budget is cut, how codes are spelt."""
 
-from dataclasses import replace
 from datetime import timedelta
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from chalicelib.coupons.model import (
     LIFE,

@@ -1,8 +1,9 @@
 """The doors store in memory: the same promises as `chalicelib.doors.store`, in dictionaries."""
 
 from collections.abc import Iterable
-from dataclasses import replace
 from datetime import datetime
+
+from msgspec.structs import replace
 
 from chalicelib.doors.model import (
     VERSIONS_RESET_AFTER,

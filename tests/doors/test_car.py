@@ -2,12 +2,12 @@
 
 import json
 from collections.abc import Callable
-from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from chalicelib.doors.model import Action, Command, car_key, millis, signature
 from infra.local.car import Behaviour, Body, Memory, Unit

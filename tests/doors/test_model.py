@@ -1,11 +1,11 @@
 """The table of a command, its words, and its signature."""
 
-from dataclasses import replace
 from datetime import timedelta
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from chalicelib.doors.model import (
     ADVICE,

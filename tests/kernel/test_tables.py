@@ -71,7 +71,7 @@ def test_the_loser_is_told_what_was_in_the_way(dynamodb: Any) -> None:
         write.put(
             purse("a", 9),
             only_if=Purse.pk.does_not_exist(),
-            otherwise=lambda old: PurseGone(str(Purse.from_raw_data(old).won)),
+            otherwise=lambda old: PurseGone(str(Purse.from_raw_data(old or {}).won)),
         )
         if others:
             write.put(purse("c"))

@@ -1,8 +1,9 @@
 """The keys store in memory: the same promises as `chalicelib.keys.store`, in dictionaries."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
 from datetime import datetime
+
+from msgspec.structs import replace
 
 from chalicelib.kernel.facts import Fact
 from chalicelib.keys.model import (

@@ -1,12 +1,12 @@
 """Every history in `events/carriers`, posted as its carrier would post it, ends where the index says."""
 
 import json
-from dataclasses import replace
 from datetime import timedelta
 from itertools import pairwise
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from chalicelib.keys.model import Position, Receipt, Scan, Tracking
 from infra.local import histories

@@ -1,10 +1,10 @@
 """What is published is what the sample files say, and nobody is named in it."""
 
 import json
-from dataclasses import replace
 from datetime import timedelta
 
 import pytest
+from msgspec.structs import replace
 
 from chalicelib.kernel.facts import Fact, fact_of
 from chalicelib.keys.model import Delivery, Tracking

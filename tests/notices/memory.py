@@ -1,7 +1,8 @@
 """The notices store in memory: the same promises as `chalicelib.notices.store`, in a dictionary."""
 
-from dataclasses import replace
 from datetime import datetime
+
+from msgspec.structs import replace
 
 from chalicelib.kernel.facts import Fact
 from chalicelib.notices.model import AlreadySettled, BeingSent, Notice, State

@@ -1,9 +1,11 @@
 """Memorable contracts, people and orders for the tests of this context, and the neighbours they meet."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
+
+from msgspec.structs import replace
 
 from chalicelib.kernel.errors import NotFound
 from chalicelib.smartkeys.model import Grant, Order

@@ -1,8 +1,10 @@
 """The smart-key store in memory: the same promises as `chalicelib.smartkeys.store`, in dictionaries."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import date, datetime
+
+from msgspec.structs import replace
 
 from chalicelib.kernel.clock import KST
 from chalicelib.kernel.facts import Fact
