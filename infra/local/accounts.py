@@ -120,9 +120,8 @@ def show(console: Console, lines: list[Line], still: list[Part]) -> None:
         table.add_row(line.what, f"{line.seen:,}", f"{line.rows:,}", f"{line.expected:,}", verdict)
     console.print(table)
     for part in still:
-        console.print(
-            f"  still stuck: {part.plate} ({part.kind}, contract {part.contract_id}): {part.outcome}"
-        )
+        where = f"{part.plate}, key {part.kind.replace('_', ' ')}, contract {part.contract_id}"
+        console.print(f"  still stuck: {where}: {part.outcome}", soft_wrap=True)
 
 
 def record(lines: list[Line], saw: Seen, race: Outcome, seconds: float) -> dict[str, Any]:

@@ -1,15 +1,17 @@
 """The recovery story: what went wrong offline is put right online, every number checked in the rows.
 
-`python -m infra.local.story` plays it once against the running local stack, prints a closing table, writes
-`.local/story.json`, and ends with 1 when a line does not add up.
+`make run` brings the local stack up, plays once, prints a closing table, writes `.local/story.json`, and
+serves on until Ctrl-C. It ends with 1 when a line does not add up.
 """
 
-import json
 import re
+import signal
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from rich.console import Console
@@ -19,7 +21,8 @@ from infra.local import accounts, race
 from infra.local.cast import KINDS, Part, each, receipt
 from infra.local.client import Api
 from infra.local.place import LOCAL, STACK_FILE
-from infra.local.scene import Scene, schedule_held, set_scene
+from infra.local.scene import FLEET, NotSet, Scene, schedule_held, set_scene
+from infra.local.stack import KNOWN, down, up
 
 LINK = re.compile(r"(https?://\S+)#([A-Za-z0-9_-]+)")
 PATIENCE_SECONDS = 40.0
@@ -150,15 +153,14 @@ def play(scene: Scene, show: Show) -> None:
     recovered(scene)
 
 
-def main() -> int:
-    stack = json.loads(STACK_FILE.read_text())
-    console = Console()
+def told(console: Console, stack: dict[str, Any]) -> tuple[Scene, bool]:
+    """Sets the scene, plays, and closes the accounts: whether everything added up."""
     with schedule_held("keys_sweep"):
         console.rule("Setting the scene: 200 contracts of a promotion", align="left")
         with Show(console).live() as show:
             scene = set_scene(stack, show.count)
             buyers = race.prepare(scene, ATTEMPTS, show.count)
-        console.rule("What went wrong offline, put right online", align="left")
+        console.rule("What went wrong offline is put right online", align="left")
         started = time.monotonic()
         with Show(console).live() as show:
             play(scene, show)
@@ -170,7 +172,53 @@ def main() -> int:
     accounts.show(console, lines, accounts.stuck(scene))
     told = accounts.record(lines, saw, outcome, seconds)
     accounts.written(LOCAL / "story.json", told)
-    return 0 if told["adds_up"] else 1
+    console.print(f"Played in {seconds:.0f} s; the figures are in {LOCAL / 'story.json'}", soft_wrap=True)
+    return scene, bool(told["adds_up"])
+
+
+def invite(console: Console, scene: Scene) -> None:
+    """Where to look, and a fresh link to one of the rescued cars."""
+    part = next(part for part in scene.parts if part.outcome in accounts.GOT_IN)
+    until = (datetime.now(UTC) + timedelta(days=1)).isoformat()
+    order = {"holder": "customer", "reason": "a look around", "not_after": until}
+    before = text = scene.texts()[part.phone][-1]
+    scene.stage.ops.post(f"/v1/ops/contracts/{part.contract_id}/smart-keys", order).expect(201)
+    patience = time.monotonic() + PATIENCE_SECONDS
+    while text == before and time.monotonic() < patience:
+        time.sleep(0.3)
+        text = scene.texts()[part.phone][-1]
+    link = LINK.search(text)
+    console.rule("Look around", align="left")
+    for what, where in (
+        ("a smart key", f"{link[0] if link else text}   (birth date {part.proof})"),
+        ("operations", f"{scene.stack['site_url']}/ops   (user ops, password in {STACK_FILE})"),
+        ("texts sent", scene.stack["sms_outbox_url"]),
+        ("the API", scene.stack["api_url"]),
+    ):
+        console.print(f"  {what:<12} {where}", soft_wrap=True)
+
+
+def main() -> int:
+    """Ctrl-C, or the end of the process that asked for it, ends all of it."""
+    console = Console()
+    signal.signal(signal.SIGTERM, lambda *_: signal.raise_signal(signal.SIGINT))
+    try:
+        scene, adds_up = told(console, up())
+        if not adds_up:
+            console.print("[bold red]A line does not add up.[/]")
+            return 1
+        invite(console, scene)
+        console.print("Serving; Ctrl-C ends all of it.")
+        threading.Event().wait()
+    except (*KNOWN, NotSet, race.NotRaced) as problem:
+        print(f"handover: {problem}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        console.print("\nStopping.")
+    finally:
+        FLEET.stop()
+        down()
+    return 0
 
 
 if __name__ == "__main__":

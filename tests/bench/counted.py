@@ -1,6 +1,6 @@
 """What each use case asks of DynamoDB: calls, write units, rows read.
 
-`python -m tests.bench.counted <folder>`. Write units by the public formula (AWS's developer guide to DynamoDB,
+`python -m tests.bench.counted <folder>`. Write units by the public formula (the developer guide of DynamoDB,
 "read/write capacity"): one per started KB and row, two in a transaction; index entries not counted.
 """
 
