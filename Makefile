@@ -35,7 +35,7 @@ test: setup chromium ## everything CI runs
 bench: setup ## benchmarks: a table and .local/bench.json
 	@$(BIN)/python -m tests.bench
 
-docs: .venv/ready ## docs/openapi.yaml and docs/states.md from the code
+docs: .venv/ready ## docs/openapi.yaml, docs/states.md and docs/facts.yaml from the code
 	@$(BIN)/python -m infra.docs
 
 package: .venv/ready stage ## the CloudFormation artefacts, the same for every stage

@@ -1,10 +1,11 @@
-"""Writes `docs/openapi.yaml` and `docs/states.md` from the running code: `make docs`.
+"""Writes `docs/openapi.yaml`, `docs/states.md` and `docs/facts.yaml` from the running code: `make docs`.
 
 What a route is comes from its decorator and signature (`chalicelib.kernel.http.DECLARED`); what it reads
 of a call beyond its body is seen in its code; only what a query may say stands here.
 """
 
 import importlib
+import json
 import os
 import pkgutil
 import re
@@ -25,6 +26,7 @@ from chalicelib.kernel.http import DECLARED, MAX_KEY_CHARS, STATUS, Declared
 from chalicelib.kernel.states import Table
 
 DOCS = Path(__file__).parent.parent / "docs"
+SAMPLES = DOCS.parent / "events" / "facts"
 NOTE = "Written by `make docs` from the code; edit the code instead."
 
 SCHEMAS = "#/components/schemas/"
@@ -331,6 +333,73 @@ def states() -> str:
     return "\n\n".join(parts) + "\n"
 
 
+KIN = {
+    "KeyShipmentLate": "KeyShipmentMoved",
+    "KeyShipmentMisdelivered": "KeyShipmentMoved",
+    "KeyShipmentMismatched": "KeyShipmentMoved",
+    "KeyShipmentVerified": "KeyShipmentMoved",
+}
+"""Facts that share the data of another one."""
+
+
+def facts() -> Json:
+    """AsyncAPI 3: the bus, and every fact on it: a sample in events/facts, data as its publisher says."""
+    samples = {path.stem: json.loads(path.read_text()) for path in sorted(SAMPLES.glob("*.json"))}
+    shapes = {name: _published(KIN.get(name, name), sample) for name, sample in samples.items()}
+    data, schemas = msgspec.json.schema_components(list(shapes.values()), ref_template=SCHEMAS + "{name}")
+    messages = {
+        name: {
+            "contentType": "application/cloudevents+json",
+            "summary": re.sub(r"(?<=[a-z])(?=[A-Z])", " ", name).capitalize() + ".",
+            "payload": _envelope(name, sample["source"], shape),
+            "examples": [{"payload": sample}],
+        }
+        for (name, sample), shape in zip(samples.items(), data, strict=True)
+    }
+    channel = {
+        "address": "{stage}-facts",
+        "description": "An EventBridge bus: detail is the CloudEvent, detail-type its type.",
+        "parameters": {"stage": {"description": "The stage's name."}},
+        "messages": {name: {"$ref": f"#/components/messages/{name}"} for name in messages},
+    }
+    return {
+        "asyncapi": "3.0.0",
+        "info": {"title": "handover's published facts", "version": "1.0.0"},
+        "channels": {"facts": channel},
+        "components": {"messages": messages, "schemas": schemas},
+    }
+
+
+def _published(name: str, sample: Json) -> type[msgspec.Struct]:
+    """The publishing context's own schema of that name."""
+    context = sample["source"].removeprefix("handover.")
+    shape: type[msgspec.Struct] = vars(importlib.import_module(f"chalicelib.{context}.schemas"))[name]
+    return shape
+
+
+def _envelope(name: str, source: str, data: Json) -> Json:
+    """CloudEvents 1.0."""
+    text = {"type": "string"}
+    return {
+        "type": "object",
+        "required": ["specversion", "id", "type", "source", "subject", "time", "datacontenttype", "data"],
+        "properties": {
+            "specversion": {"const": "1.0"},
+            "id": text,
+            "type": {"const": name},
+            "source": {"const": source},
+            "subject": text,
+            "time": {"type": "string", "format": "date-time"},
+            "datacontenttype": {"const": "application/json"},
+            "data": data,
+        },
+    }
+
+
+def facts_yaml() -> str:
+    return f"# {NOTE}\n" + yaml.safe_dump(facts(), sort_keys=False, allow_unicode=True, width=110)
+
+
 def openapi_yaml() -> str:
     document = yaml.safe_dump(openapi(), sort_keys=False, allow_unicode=True, width=110)
     return f"# {NOTE}\n{document}"
@@ -339,3 +408,4 @@ def openapi_yaml() -> str:
 if __name__ == "__main__":
     (DOCS / "openapi.yaml").write_text(openapi_yaml())
     (DOCS / "states.md").write_text(states())
+    (DOCS / "facts.yaml").write_text(facts_yaml())

@@ -13,6 +13,12 @@ from infra.local.race import Outcome
 from infra.local.scene import Scene
 
 STATES = {"late": "stalled", "wrong_address": "wrong_address", "wrong_key": "wrong_key", "fine": "verified"}
+WORDS = {
+    "fine": "keys home and proven",
+    "late": "keys late",
+    "wrong_address": "keys at a wrong address",
+    "wrong_key": "keys of another car",
+}
 GOT_IN = ("SUCCEEDED", "ALREADY_DONE")
 
 
@@ -75,17 +81,12 @@ def recovery_lines(scene: Scene, saw: Seen) -> list[Line]:
     states, held = shipments(scene), grants(scene)
     stranded = sum(count for kind, count in KINDS.items() if kind != "fine")
     offline = sum(part.offline for part in scene.parts)
-    kinds = Counter(part.kind for part in scene.parts)
+    keys = Counter(part.key_state for part in scene.parts)
     signed = {row["contract_id"]["S"] for row in scene.rows("contracts") if "contract_id" in row}
     ours = sum(part.contract_id in signed for part in scene.parts)
     return [
         Line("contracts of the promotion", saw.contracts, ours, sum(KINDS.values())),
-        Line("keys home and proven", kinds["fine"], states[STATES["fine"]], KINDS["fine"]),
-        Line("keys late", kinds["late"], states[STATES["late"]], KINDS["late"]),
-        Line(
-            "keys at a wrong address", kinds["wrong_address"], states["wrong_address"], KINDS["wrong_address"]
-        ),
-        Line("keys of another car", kinds["wrong_key"], states["wrong_key"], KINDS["wrong_key"]),
+        *(Line(what, keys[STATES[kind]], states[STATES[kind]], KINDS[kind]) for kind, what in WORDS.items()),
         Line("links sent", saw.links_sent, sum("sent_at" in row for row in held), stranded),
         Line("links opened", saw.links_opened, sum("opened_at" in row for row in held), stranded),
         Line("cars unlocked", saw.unlocked, sum("unlocked_at" in row for row in held), stranded - offline),
@@ -130,9 +131,7 @@ def record(lines: list[Line], saw: Seen, race: Outcome, seconds: float) -> dict[
     return {
         "adds_up": all(line.adds_up for line in lines),
         **asdict(saw),
-        "late": by_name["keys late"],
-        "wrong_address": by_name["keys at a wrong address"],
-        "wrong_key": by_name["keys of another car"],
+        **{kind: by_name[what] for kind, what in WORDS.items() if kind != "fine"},
         "attempts": race.attempts,
         "granted": race.granted,
         "refused": race.refused,

@@ -48,6 +48,7 @@ class Part:
     token: str = ""
     contract_id: str = ""
     partner: int = -1
+    key_state: str = ""
     outcome: str = ""
 
     @property

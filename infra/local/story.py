@@ -91,6 +91,15 @@ def sweep(scene: Scene, show: Show) -> None:
         done(claimed)
 
 
+def look(scene: Scene) -> None:
+    """Where each key is, as operations see it."""
+
+    def ask(part: Part) -> None:
+        part.key_state = scene.stage.ops.get(f"/v1/contracts/{part.contract_id}").expect(200)["key"]["state"]
+
+    each(scene.parts, ask)
+
+
 def links(scene: Scene, show: Show) -> dict[str, str]:
     """Phone -> code of every link that arrived by SMS, waited for until all are there or patience ends."""
     expected = sum(part.stranded for part in scene.parts)
@@ -149,6 +158,7 @@ def play(scene: Scene, show: Show) -> None:
     carriers_report(scene, show)
     customers_scan(scene, show)
     sweep(scene, show)
+    look(scene)
     open_cars(scene, links(scene, show), show)
     recovered(scene)
 
