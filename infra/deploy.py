@@ -141,7 +141,8 @@ class Deployer:
         return None if stack["StackStatus"] == "REVIEW_IN_PROGRESS" else stack
 
     def _first_failure(self, name: str) -> str:
-        events = self._cloudformation.describe_stack_events(StackName=name)["StackEvents"]
+        pages = self._cloudformation.get_paginator("describe_stack_events").paginate(StackName=name)
+        events = [event for page in pages for event in page["StackEvents"]]  # newest first
         failed = [event for event in events if event["ResourceStatus"].endswith("_FAILED")]
         if not failed:
             return "it did not come up, and CloudFormation does not say why"

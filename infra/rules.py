@@ -126,8 +126,8 @@ def tables_survive(template: Document) -> Broken:
             "encryption": properties.get("SSESpecification", {}).get("SSEEnabled"),
             "stream": "StreamSpecification" in properties,
             "expiry by ttl": properties.get("TimeToLiveSpecification", {}).get("AttributeName") == "ttl",
-            "DeletionPolicy Retain": table.get("DeletionPolicy") == "Retain",
-            "UpdateReplacePolicy Retain": table.get("UpdateReplacePolicy") == "Retain",
+            "DeletionPolicy": table.get("DeletionPolicy") == "RetainExceptOnCreate",
+            "UpdateReplacePolicy": table.get("UpdateReplacePolicy") == "Retain",
         }
         for what in (what for what, there in wanted.items() if not there):
             yield f"{name} has no {what}"

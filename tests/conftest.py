@@ -1,5 +1,6 @@
 """What every test may lean on: a stage of its own, and DynamoDB with the tables of `infra/tables.yaml`."""
 
+import functools
 import os
 
 os.environ.update(
@@ -37,6 +38,7 @@ class Cfn(yaml.SafeLoader):
 Cfn.add_multi_constructor("!", lambda loader, tag, node: (tag, getattr(node, "value", None)))
 
 
+@functools.cache
 def table_definitions() -> list[dict[str, Any]]:
     """The tables of the template as CreateTable takes them."""
     template = yaml.load((ROOT / "infra" / "tables.yaml").read_text(), Loader=Cfn)
@@ -60,12 +62,10 @@ def table_definitions() -> list[dict[str, Any]]:
 def dynamodb() -> Iterator[Any]:
     """A fresh, strict DynamoDB with every table of the stage `test`; also SNS, events and secrets on moto."""
     with mock_aws(), strict():
-        aws.client.cache_clear()
-        client = aws.client("dynamodb")
+        client = aws.client("dynamodb")  # made once: moto empties what stands behind it, not the client
         for table in table_definitions():
             client.create_table(**table)
         yield client
-    aws.client.cache_clear()
 
 
 class Hands:

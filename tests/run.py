@@ -44,7 +44,7 @@ def main() -> int:
     count = Count()
     was_up = EMULATOR.pid() is not None
     count.step("make", "--no-print-directory", "check")
-    count.pytest("tests", "-n", "auto", *(f"--ignore={folder}" for folder in DEPLOYED))
+    count.pytest("tests", "-n", "auto", "--dist", "worksteal", *(f"--ignore={folder}" for folder in DEPLOYED))
     try:
         if count.step(sys.executable, "-m", "infra.local.stack", "up"):
             count.pytest(*DEPLOYED)
