@@ -54,11 +54,13 @@ setup: .venv/ready .venv-emulator/ready ## the two virtual environments: ours, a
 
 .venv/ready: requirements-dev.lock
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "handover needs Python 3.11 or newer: make PYTHON=/path/to/python3.11" >&2; exit 1; }
+	@echo "  installing what handover needs into .venv ..."
 	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
 	@$(BIN)/python $(PIP_INSTALL) $<
 	@touch $@
 
 .venv-emulator/ready: infra/local/emulator.lock
+	@echo "  installing the emulator into .venv-emulator ..."
 	@test -x .venv-emulator/bin/python || $(PYTHON) -m venv .venv-emulator
 	@.venv-emulator/bin/python $(PIP_INSTALL) $<
 	@touch $@

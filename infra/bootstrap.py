@@ -39,6 +39,12 @@ def alarm_email(address: str) -> Finding:
     return Finding("@" in address, f"ALARM_EMAIL {address or 'is not given: nobody hears an alarm'}")
 
 
+def certificate(arn: str) -> Finding:
+    return Finding(
+        bool(arn), f"SITE_CERTIFICATE_ARN {arn or 'is not given: links would carry a long address'}"
+    )
+
+
 def texts(sns: Any) -> Iterator[Finding]:
     """New accounts may spend one dollar a month, and only to numbers they verified."""
     try:
@@ -73,6 +79,7 @@ def findings(stage: str, session: boto3.Session) -> Iterator[Finding]:
     account = session.client("sts").get_caller_identity()["Account"]
     yield Finding(True, f"account {account}, region {session.region_name}")
     yield site_url(os.environ.get("SITE_URL", ""))
+    yield certificate(os.environ.get("SITE_CERTIFICATE_ARN", ""))
     yield alarm_email(os.environ.get("ALARM_EMAIL", ""))
     yield iot_endpoint(session.client("iot"))
     yield from texts(session.client("sns"))

@@ -13,11 +13,18 @@ import boto3
 import yaml
 from botocore.exceptions import BotoCoreError, ClientError, WaiterError
 
+from infra.bootstrap import site_url
 from infra.package import ROOT, NotPackaged, Package, package
 
 NAME = "handover"
+API_STAGE = "api"
 CAPABILITIES = ["CAPABILITY_IAM", "CAPABILITY_AUTO_EXPAND"]
 POLL = {"Delay": 1, "MaxAttempts": 1800}
+PARAMETERS = {
+    "SITE_URL": "SiteUrl",
+    "SITE_CERTIFICATE_ARN": "SiteCertificateArn",
+    "ALARM_EMAIL": "AlarmEmail",
+}
 NOTHING_TO_DO = ("No updates are to be performed", "didn't contain changes")
 
 
@@ -48,7 +55,10 @@ class Deployer:
         for resource in template["Resources"].values():
             if resource["Type"] == "AWS::Serverless::Function":
                 resource["Properties"]["CodeUri"] = {"Bucket": bucket, "Key": key}
-        return self._deploy("app", yaml.safe_dump(template), parameters, bucket)
+        outputs = self._deploy("app", yaml.safe_dump(template), parameters, bucket)
+        # Gateway responses come into force with a deployment made after them, which CloudFormation's is not.
+        self._client("apigateway").create_deployment(restApiId=outputs["RestAPIId"], stageName=API_STAGE)
+        return outputs
 
     def iot(self) -> None:
         self._deploy("iot", (ROOT / "infra" / "iot.yaml").read_text(), {})
@@ -152,21 +162,26 @@ class Deployer:
 
 
 def main() -> int:
-    """To AWS. SITE_URL and ALARM_EMAIL come from the environment; what it does not say stays as it was."""
+    """To AWS. What the environment does not say of PARAMETERS stays as it was."""
     options = argparse.ArgumentParser(description="deploy a stage to AWS")
     options.add_argument("stage")
     stage = options.parse_args().stage
-    given = {"SiteUrl": os.environ.get("SITE_URL"), "AlarmEmail": os.environ.get("ALARM_EMAIL")}
+    given = {name: os.environ[variable] for variable, name in PARAMETERS.items() if os.environ.get(variable)}
+    if "SiteUrl" in given and not (site := site_url(given["SiteUrl"])).ready:
+        print(f"handover: {site.what}", file=sys.stderr)
+        return 1
     try:
         deployer = Deployer(boto3.Session(), stage)
         made = package(ROOT / ".local" / "package")
         deployer.tables()
-        outputs = deployer.app(made, {name: text for name, text in given.items() if text})
+        outputs = deployer.app(made, given)
         deployer.iot()
     except (NotPackaged, NotDeployed, BotoCoreError, ClientError) as problem:
         print(f"handover: {problem}", file=sys.stderr)
         return 1
     print(f"{stage} is deployed: {outputs['EndpointURL']}")
+    if "SiteTarget" in outputs:
+        print(f"point the DNS record of SITE_URL at {outputs['SiteTarget']}")
     return 0
 
 

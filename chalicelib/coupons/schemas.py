@@ -21,6 +21,8 @@ MOST_CODES_IN_BATCH = 100_000
 MOST_CODES_IN_PAGE = 50_000
 CODES_IN_PAGE = 10_000
 COUPONS_IN_PAGE = 50
+YEARS = range(2000, 3000)
+"""A time outside these is a slip, and near the ends of the calendar no time at all in another time zone."""
 
 Won = Annotated[int, Meta(ge=0, le=10**12)]
 Positive = Annotated[int, Meta(ge=1, le=10**12)]
@@ -53,6 +55,9 @@ class CampaignRequest(Struct, frozen=True):
     def __post_init__(self) -> None:
         if self.kind is Kind.PERCENT and self.value > 100:
             raise ValueError("value is more than 100 percent")
+        for name, at in (("opens_at", self.opens_at), ("closes_at", self.closes_at)):
+            if at and at.year not in YEARS:
+                raise ValueError(f"{name} is not in the years {YEARS[0]} to {YEARS[-1]}")
         if self.opens_at and self.closes_at and self.closes_at <= self.opens_at:
             raise ValueError("closes_at is not after opens_at")
 

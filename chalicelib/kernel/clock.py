@@ -15,7 +15,7 @@ def utc_now() -> datetime:
 
 def stamp(at: datetime) -> str:
     """UTC with microseconds and a Z: fixed width, so that strings sort as times do."""
-    return at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+    return at.astimezone(UTC).replace(tzinfo=None).isoformat(timespec="microseconds") + "Z"
 
 
 def moment(text: str) -> datetime:

@@ -610,7 +610,7 @@ class CarrierReport(Struct, frozen=True):
         """The same number, time and code is the same scan. Nothing happens later than it is told: some
         carriers send local times as if they were UTC."""
         source = f"{self.tracking.carrier}#{self.tracking.number}"
-        told = (
+        return tuple(
             Happened(
                 f"{source}#{each.at.isoformat()}#{each.code}",
                 each.event,
@@ -620,9 +620,8 @@ class CarrierReport(Struct, frozen=True):
                 each.code,
                 each.position,
             )
-            for each in reversed(self.scans)
+            for each in self.scans
         )
-        return tuple({each.id: each for each in told}.values())[::-1]
 
 
 class Told(Struct, frozen=True):

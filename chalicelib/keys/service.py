@@ -150,11 +150,12 @@ class KeyService:
     def carrier_event(self, carrier: str, raw: bytes, signature: str) -> Heard:
         """Three calls for news (number, history, transaction), two for a repetition or an unknown number."""
         report = self._carriers.report(carrier, raw, signature)
-        news = report.happened(self._now())
+        said = report.happened(self._now())
+        news = tuple({each.id: each for each in said}.values())
         shipment_id = self._bound(report.tracking, news) if news else None
         if shipment_id is None:
-            return Heard(known=False, scans=len(news), new=len(news))
-        return Heard(known=True, scans=len(news), new=len(self._heard(shipment_id, news).news))
+            return Heard(known=False, scans=len(said), new=len(news))
+        return Heard(known=True, scans=len(said), new=len(self._heard(shipment_id, news).news))
 
     def _bound(self, tracking: Tracking, news: Sequence[Happened]) -> str | None:
         """Whose number this is; None when nobody's, with the news kept until somebody binds it."""

@@ -21,6 +21,7 @@ from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
+from infra.bootstrap import CARRIERS
 from infra.deploy import Deployer, NotDeployed
 from infra.local import demo, people, place
 from infra.local.client import Api, Unexpected
@@ -34,7 +35,6 @@ FLEET = Process("fleet")
 DEPLOYED = LOCAL / "deployed"
 THINGS = LOCAL / "things"
 CA_FILE = LOCAL / "ca.pem"
-CARRIERS = ("easypost", "aftership", "delivery-tracker")
 START_SECONDS = 60.0
 SOURCES = ("app.py", "requirements.txt", "chalicelib/**/*", ".chalice/**/*.json", "infra/*")
 """What a deploy is made of."""
@@ -114,6 +114,7 @@ def _start_emulator() -> None:
         "LAMBDA_EXECUTOR": "local",
         "MINISTACK_REGION": place.REGION,
     }
+    _say("starting the emulator")
     EMULATOR.start([str(program), str(Path(__file__).with_name("emulator.py"))], environment, LOCAL)
     EMULATOR.wait_for("Running on", START_SECONDS)
     EMULATOR.wait_for(f"MQTT listening on port {place.MQTT_PORT}", START_SECONDS)
@@ -130,7 +131,9 @@ def _must_be_free(port: int, variable: str) -> None:
 
 def _deploy() -> dict[str, Any]:
     """Twice the app: the address of the API, which texts carry, is known only when the API is there."""
+    _say("packaging the Lambdas")
     made = package(LOCAL / "package")
+    _say("deploying tables, app and IoT")
     deployer = Deployer(place.session(), place.STAGE, place.ENDPOINT)
     deployer.tables()
     parameters = {"CognitoEndpoint": place.ENDPOINT, "Version": "local"}
@@ -148,6 +151,7 @@ def _described(outputs: dict[str, str], site: str) -> dict[str, Any]:
     api_url = f"{place.ENDPOINT}/restapis/{outputs['RestAPIId']}/api/_user_request_"
     users = _known().get("users") or demo.users(client("cognito-idp"), pool["id"])
     ops = people.sign_in(client("cognito-idp"), pool["client_id"], people.User(**users["ops"]))
+    _say("loading the demo data")
     demo.load(Api(api_url, token=ops), workshop())
     return {
         "api_url": api_url,
@@ -168,6 +172,7 @@ def _described(outputs: dict[str, str], site: str) -> dict[str, Any]:
 
 
 def _start_fleet() -> None:
+    _say("starting the cars")
     command = [sys.executable, "-m", "infra.local.car", "--things", str(THINGS), "--ca", str(CA_FILE)]
     command += [
         "--host",
@@ -179,6 +184,11 @@ def _start_fleet() -> None:
     ]
     FLEET.start(command, dict(os.environ), ROOT)
     FLEET.wait_for("ready:", START_SECONDS)
+
+
+def _say(what: str) -> None:
+    """A step of minutes' work, for whoever waits."""
+    print(f"  {what} ...", flush=True)
 
 
 def _secret(name: str) -> str:

@@ -14,7 +14,7 @@ from tests.bench.record import Call, Case, record, unplain
 from tests.conftest import NOON
 
 WRITES = ("PutItem", "UpdateItem", "DeleteItem", "TransactWriteItems")
-CLOSED = (1_000, 4_000)
+CLOSED = (100, 1_000)
 DUE = 96
 
 

@@ -126,6 +126,12 @@ def test_the_same_moment_may_have_two_words_but_not_one_word_twice(world: World)
     assert (heard.scans, heard.new) == (3, 2)
 
 
+def test_one_word_said_twice_is_kept_once_for_a_number_nobody_knows_yet(world: World) -> None:
+    twice = easypost("EZ-EARLY", (NOON, "in_transit"), (NOON, "in_transit"))
+    heard = world.service.carrier_event("easypost", twice, signature("easypost", twice))
+    assert (heard.known, heard.scans, heard.new) == (False, 2, 1)
+
+
 def test_news_of_something_else_is_acknowledged() -> None:
     assert scans("easypost", {"description": "batch.updated", "result": {"object": "Batch"}}) == []
 

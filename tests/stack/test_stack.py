@@ -11,6 +11,7 @@ import boto3
 import pytest
 from botocore.exceptions import ClientError
 
+from infra.deploy import Deployer, NotDeployed
 from infra.local import place
 from infra.local import stack as local
 from infra.local.client import Api
@@ -180,3 +181,9 @@ def test_a_fact_nobody_can_read_waits_in_the_queue_of_failures(stack: dict[str, 
     assert messages
     for message in messages:
         sqs.delete_message(QueueUrl=url, ReceiptHandle=message["ReceiptHandle"])
+
+
+def test_a_stack_that_cannot_come_up_says_why(stack: dict[str, Any]) -> None:
+    nowhere = Deployer(place.session(), "nowhere", place.ENDPOINT)
+    with pytest.raises(NotDeployed, match=r"handover-nowhere-iot: .*nowhere-doors"):
+        nowhere.iot()
