@@ -9,6 +9,7 @@ from msgspec.structs import replace
 from chalicelib.checkout.model import Checkout, Item, Order, UnknownCheckout
 from chalicelib.kernel.auth import Caller
 from chalicelib.kernel.clock import Clock
+from chalicelib.kernel.done import Done
 from chalicelib.kernel.errors import HandoverError, KeyReused
 from chalicelib.kernel.facts import Fact
 from chalicelib.kernel.ids import keyed_id
@@ -49,13 +50,6 @@ class Coupons(Protocol):
         """Adds the coupon, its owner's count and the budget's shards to the transaction."""
 
 
-class Done(Struct, frozen=True):
-    """`replayed`: an earlier request of the same key had been granted, and this is its answer."""
-
-    value: Checkout
-    replayed: bool = False
-
-
 class CheckoutService(Struct, frozen=True):
     """`begin(attempts=...)` opens a transaction that tries so often when others hold its rows."""
 
@@ -66,7 +60,7 @@ class CheckoutService(Struct, frozen=True):
     now: Clock
     new_id: Callable[[str], str]
 
-    def reserve(self, order: Order, by: Caller, key: str) -> Done:
+    def reserve(self, order: Order, by: Caller, key: str) -> Done[Checkout]:
         """Before any refusal the record is read: who was granted hears the grant, whatever happened since."""
         checkout_id = keyed_id("chk", by.id, key)
         try:

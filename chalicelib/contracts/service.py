@@ -1,7 +1,7 @@
 """Signing a contract, giving it a car, and what other contexts may ask about it."""
 
 from collections.abc import Callable, Mapping
-from typing import Generic, Protocol, TypeVar
+from typing import Protocol, TypeVar
 
 from msgspec import Struct
 
@@ -26,6 +26,7 @@ from chalicelib.contracts.model import (
 )
 from chalicelib.kernel.auth import Caller, Group
 from chalicelib.kernel.clock import Clock, stamp
+from chalicelib.kernel.done import Done
 from chalicelib.kernel.errors import KeyReused, NotFound
 from chalicelib.kernel.facts import Fact
 from chalicelib.kernel.ids import keyed_id
@@ -55,13 +56,6 @@ class Store(Protocol):
 class Keys(Protocol):
     def status(self, contract_id: str) -> KeyStatus | None:
         """None while nothing is planned for this contract."""
-
-
-class Done(Struct, Generic[T], frozen=True):
-    """`replayed`: it was so before this request, which changed nothing."""
-
-    value: T
-    replayed: bool = False
 
 
 class ContractService(Struct, frozen=True):

@@ -9,7 +9,7 @@ import random
 import time
 from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
-from typing import Generic, Protocol, TypeVar
+from typing import Protocol, TypeVar
 
 from msgspec import Struct, field
 from msgspec.structs import replace
@@ -39,6 +39,7 @@ from chalicelib.coupons.model import (
 )
 from chalicelib.kernel.auth import Caller
 from chalicelib.kernel.clock import Clock
+from chalicelib.kernel.done import Done
 from chalicelib.kernel.errors import Busy, Conflicted, KeyReused
 from chalicelib.kernel.facts import Fact
 from chalicelib.kernel.ids import keyed_id
@@ -108,13 +109,6 @@ class Store(Protocol):
     def hold(self, write: Write, used: Coupon, per_user_limit: int | None, split: Split) -> None:
         """Adds: the coupon out of its owner's box, the owner's count if there is a limit, the shards' parts.
         Refused in this order: UnknownCoupon, CouponUsed, UserLimitReached, CampaignPaused or ShardShort."""
-
-
-class Done(Struct, Generic[T], frozen=True):
-    """`replayed`: it was so before this request, which changed nothing."""
-
-    value: T
-    replayed: bool = False
 
 
 class Budgets(Struct, frozen=True):

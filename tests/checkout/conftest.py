@@ -7,13 +7,14 @@ from typing import Any
 
 import pytest
 
-from chalicelib.checkout.model import Item, Kind, Order
-from chalicelib.checkout.service import CheckoutService, Done
+from chalicelib.checkout.model import Checkout, Item, Kind, Order
+from chalicelib.checkout.service import CheckoutService
 from chalicelib.checkout.store import CheckoutStore
 from chalicelib.coupons.model import Campaign
 from chalicelib.coupons.service import CouponService
 from chalicelib.coupons.store import CouponStore
 from chalicelib.kernel.auth import Caller
+from chalicelib.kernel.done import Done
 from chalicelib.kernel.facts import Fact
 from chalicelib.kernel.tables import AllOrNothing
 from tests.checkout.memory import MemoryCheckouts, PriceList
@@ -39,7 +40,7 @@ class Shop:
     prices: PriceList
     facts: Callable[[], list[Fact]]
 
-    def reserve(self, coupon_id: str | None, by: Caller, key: str) -> Done:
+    def reserve(self, coupon_id: str | None, by: Caller, key: str) -> Done[Checkout]:
         return self.checkout.reserve(order_of(coupon_id, ref=f"con_{by.id}"), by, key)
 
     def with_coupons(self, by: Caller, count: int = 1, **campaign: Any) -> tuple[Campaign, list[str]]:
