@@ -84,7 +84,7 @@ class Outcome:
 
 def prepare(scene: Scene, attempts: int, count: Callable[[str, int], Callable[[int], None]]) -> Buyers:
     """A fresh campaign whose coupons lie in the boxes of the story's customers."""
-    people = [(_subject(part.token), part.contract_id) for part in scene.parts]
+    people = [(subject_of(part.token), part.contract_id) for part in scene.parts]
     return stage(scene.stack, people, attempts, count("coupons registered", attempts))
 
 
@@ -129,7 +129,7 @@ def raw_transactions(stack: dict[str, Any], processes: int = PROCESSES, seconds:
     return float(result["per_second"])
 
 
-def _subject(token: str) -> str:
+def subject_of(token: str) -> str:
     """Whose id token it is; the stack has verified it before."""
     claims = token.split(".")[1]
     return str(json.loads(base64.urlsafe_b64decode(claims + "=" * (-len(claims) % 4)))["sub"])

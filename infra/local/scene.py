@@ -84,8 +84,8 @@ def function_name(function: str) -> str:
 def set_scene(stack: dict[str, Any], count: Count) -> Scene:
     """Everything up to the moment the carriers have the parcels."""
     now = datetime.now(UTC)
-    scene = Scene(stack, _stage(stack), cast(), histories.delta(now))
-    _do(count, "customers", scene.parts, lambda part: _enrol(stack, part))
+    scene = Scene(stack, stage_of(stack), cast(), histories.delta(now))
+    _do(count, "customers", scene.parts, lambda part: enrol(stack, part))
     stranded = [part for part in scene.parts if part.stranded]
     shop = Workshop(workshop().iot, workshop().key_of, THINGS)
     _do(count, "cars with a telematics unit", stranded, lambda part: shop.provision(part.car_id))
@@ -108,7 +108,7 @@ def _do(count: Count, what: str, parts: Any, act: Callable[[Any], Any]) -> None:
     each(parts, run)
 
 
-def _stage(stack: dict[str, Any]) -> Stage:
+def stage_of(stack: dict[str, Any]) -> Stage:
     tokens = {role: _sign_in(stack, people.User(**stack["users"][role])) for role in ("ops", "packer")}
     base = stack["api_url"]
     return Stage(base, Api(base, token=tokens["ops"]), Api(base, token=tokens["packer"]))
@@ -118,7 +118,7 @@ def _sign_in(stack: dict[str, Any], user: people.User) -> str:
     return people.sign_in(client("cognito-idp"), stack["user_pool"]["client_id"], user)
 
 
-def _enrol(stack: dict[str, Any], part: Part) -> None:
+def enrol(stack: dict[str, Any], part: Part) -> None:
     user = people.create(client("cognito-idp"), stack["user_pool"]["id"], part.username)
     part.token = _sign_in(stack, user)
 

@@ -9,6 +9,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
+from typing import Any
 
 from rich.console import Console
 from rich.table import Table
@@ -16,6 +17,7 @@ from rich.table import Table
 from tests.bench.instructions import ROOT, NotCounted, count, count_each, environment
 
 FOLDER = ROOT / ".local" / "bench"
+BUYERS = 100
 MEASURED = ROOT / ".local" / "bench.json"
 
 
@@ -85,7 +87,7 @@ def race() -> Iterator[Figure]:
     from infra.local.stack import up
 
     stack = up()
-    people = [(f"bench-{number}", f"bench-{number}") for number in range(200)]
+    people = _people(stack)
     outcome = race.run(race.stage(stack, people, 2000))
     raw = race.raw_transactions(stack)
     missed = abs(outcome.granted - outcome.affordable)
@@ -93,6 +95,16 @@ def race() -> Iterator[Figure]:
     yield Figure("race: granted too many or too few", missed, None, "grants", 0)
     yield Figure("race: budget did not add up", outcome.wrong_looks, None, f"of {outcome.looks} looks", 0)
     yield Figure("race: redemptions", outcome.granted_per_second, raw, "/s beside raw transactions", None)
+
+
+def _people(stack: dict[str, Any]) -> list[tuple[str, str]]:
+    """Customers with a contract each, made through the deployed API."""
+    from infra.local import cast, race, scene
+
+    parts, stage = cast.cast()[:BUYERS], scene.stage_of(stack)
+    cast.each(parts, lambda part: scene.enrol(stack, part))
+    cast.each(parts, lambda part: cast.sign(stage, part))
+    return [(race.subject_of(part.token), part.contract_id) for part in parts]
 
 
 def show(figures: list[Figure]) -> None:
