@@ -1,12 +1,10 @@
 """Deploys the three stacks in their order: tables, app, IoT. The same steps serve AWS and the local stack."""
 
 import argparse
-import hashlib
 import os
 import sys
 import uuid
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 import boto3
@@ -49,12 +47,13 @@ class Deployer:
         self._deploy("tables", (ROOT / "infra" / "tables.yaml").read_text(), {})
 
     def app(self, made: Package, parameters: Mapping[str, str]) -> dict[str, str]:
-        """The outputs of the app stack. The zip is named by its content: the same code is the same deploy."""
-        bucket, key = self._upload(made.code)
+        """The outputs of the app stack."""
+        bucket, key = self._upload(made)
         template = yaml.safe_load(made.template.read_text())
         for resource in template["Resources"].values():
             if resource["Type"] == "AWS::Serverless::Function":
                 resource["Properties"]["CodeUri"] = {"Bucket": bucket, "Key": key}
+        parameters = {"Version": made.version[:12], **parameters}
         outputs = self._deploy("app", yaml.safe_dump(template), parameters, bucket)
         # Gateway responses come into force with a deployment made after them, which CloudFormation's is not.
         self._client("apigateway").create_deployment(restApiId=outputs["RestAPIId"], stageName=API_STAGE)
@@ -66,7 +65,7 @@ class Deployer:
     def _client(self, service: str) -> Any:
         return self._session.client(service, endpoint_url=self._endpoint_url)  # type: ignore[call-overload]
 
-    def _upload(self, code: Path) -> tuple[str, str]:
+    def _upload(self, made: Package) -> tuple[str, str]:
         account = self._client("sts").get_caller_identity()["Account"]
         s3 = self._client("s3")
         bucket = f"{NAME}-{self.stage}-{account}-{s3.meta.region_name}"
@@ -78,9 +77,8 @@ class Deployer:
                 Bucket=bucket,
                 **({} if s3.meta.region_name == "us-east-1" else {"CreateBucketConfiguration": place}),
             )
-        data = code.read_bytes()
-        key = hashlib.sha256(data).hexdigest() + ".zip"
-        s3.put_object(Bucket=bucket, Key=key, Body=data)
+        key = f"{made.version}.zip"
+        s3.put_object(Bucket=bucket, Key=key, Body=made.code.read_bytes())
         return bucket, key
 
     def _deploy(

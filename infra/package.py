@@ -7,6 +7,7 @@ unchecked-hash), since the zip is never edited in place.
 
 import argparse
 import compileall
+import hashlib
 import os
 import py_compile
 import re
@@ -39,6 +40,11 @@ class Package:
 
     template: Path
     code: Path
+
+    @property
+    def version(self) -> str:
+        """Named by its content: the same code is the same version."""
+        return hashlib.sha256(self.code.read_bytes()).hexdigest()
 
 
 def package(out: Path) -> Package:

@@ -136,7 +136,7 @@ def _deploy() -> dict[str, Any]:
     _say("deploying tables, app and IoT")
     deployer = Deployer(place.session(), place.STAGE, place.ENDPOINT)
     deployer.tables()
-    parameters = {"CognitoEndpoint": place.ENDPOINT, "Version": "local"}
+    parameters = {"CognitoEndpoint": place.ENDPOINT}
     outputs = deployer.app(made, parameters)
     site = f"http://{outputs['RestAPIId']}.execute-api.localhost:{place.PORT}/api"
     deployer.app(made, {**parameters, "SiteUrl": site})
