@@ -10,7 +10,7 @@ import xml.etree.ElementTree as ElementTree
 from dataclasses import dataclass
 from pathlib import Path
 
-from infra.local.stack import EMULATOR
+from infra.local.servers import EMULATOR
 from infra.package import ROOT
 
 DEPLOYED = ("tests/stack", "tests/pages")

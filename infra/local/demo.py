@@ -10,6 +10,7 @@ from typing import Any
 
 from infra.local import people
 from infra.local.client import Api
+from infra.local.place import LOCAL
 from infra.local.things import Workshop
 
 ROLES: dict[str, tuple[str, ...]] = {
@@ -31,6 +32,7 @@ BEHAVIOURS: dict[str, list[str]] = {
     "car-0029": ["offline"],
     "car-0030": ["offline"],
 }
+BEHAVIOURS_FILE = LOCAL / "behaviours.json"
 MODELS = ("Casper", "Avante", "Kona", "Ioniq 5")
 CAMPAIGN = {"name": "First month", "kind": "fixed", "value": 5000, "budget": 3_000_000, "per_user_limit": 1}
 WORKERS = 4
@@ -51,8 +53,7 @@ def load(ops: Api, workshop: Workshop) -> None:
     ids = car_ids()
     _each(lambda number: _register(ops, number, ids[number]), range(CARS))
     _each(workshop.provision, ids[:WITH_UNIT])
-    behaviours = workshop.folder.with_name("behaviours.json")
-    behaviours.write_text(json.dumps(BEHAVIOURS))
+    BEHAVIOURS_FILE.write_text(json.dumps(BEHAVIOURS))
     ops.post("/v1/ops/campaigns", CAMPAIGN, key="demo-campaign").expect(201)
 
 

@@ -6,38 +6,31 @@ everything is stopped.
 
 import contextlib
 import fcntl
-import hashlib
 import json
 import os
 import shutil
-import socket
 import sys
 import time
 import traceback
-import urllib.request
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
+from urllib3.exceptions import HTTPError
 
-from infra.bootstrap import CARRIERS
-from infra.deploy import Deployer, NotDeployed
-from infra.local import demo, people, place
-from infra.local.client import Api, Unexpected
-from infra.local.place import LOCAL, STACK_FILE, StackProblem, client
-from infra.local.processes import Process, running
-from infra.local.things import workshop
-from infra.package import ROOT, NotPackaged, package
+from infra.deploy import NotDeployed
+from infra.local import place
+from infra.local.client import Unexpected
+from infra.local.demo import BEHAVIOURS_FILE
+from infra.local.deployment import CA_FILE, deploy, say, sources
+from infra.local.place import LOCAL, STACK_FILE, StackProblem
+from infra.local.processes import running
+from infra.local.servers import EMULATOR, FLEET, TEMPORARY, start_emulator, start_fleet
+from infra.local.things import THINGS
+from infra.package import NotPackaged
 
-EMULATOR = Process("emulator")
-FLEET = Process("fleet")
 DEPLOYED = LOCAL / "deployed"
-THINGS = LOCAL / "things"
-CA_FILE = LOCAL / "ca.pem"
-START_SECONDS = 60.0
-SOURCES = ("app.py", "requirements.txt", "chalicelib/**/*", ".chalice/**/*.json", "infra/*")
-"""What a deploy is made of."""
+"""The sources of what is deployed now."""
 
 
 class Elsewhere(StackProblem):
@@ -66,155 +59,47 @@ def down() -> None:
 def _up() -> dict[str, Any]:
     if EMULATOR.pid() is None:
         _stop()
-        _start_emulator()
+        say("starting the emulator")
+        start_emulator()
     elif STACK_FILE.exists() and (where := _known()["aws"]["endpoint_url"]) != place.ENDPOINT:
         raise Elsewhere(f"the local stack is already up at {where}; make down first, or use its port")
-    sources = _sources()
-    if not DEPLOYED.exists() or DEPLOYED.read_text() != sources or not STACK_FILE.exists():
+    wanted = sources()
+    if not STACK_FILE.exists() or not DEPLOYED.exists() or DEPLOYED.read_text() != wanted:
         FLEET.stop()
-        stack = _deploy()
-        _start_fleet()
-        _write(STACK_FILE, json.dumps(stack, indent=2))
-        DEPLOYED.write_text(sources)
+        stack = deploy(_known())
+        _drive()
+        _tell(stack)
+        DEPLOYED.write_text(wanted)
     elif FLEET.pid() is None:
-        _start_fleet()
+        _drive()
     return _known()
+
+
+def _drive() -> None:
+    say("starting the cars")
+    start_fleet(THINGS, CA_FILE, BEHAVIOURS_FILE)
 
 
 def _known() -> dict[str, Any]:
     return dict(json.loads(STACK_FILE.read_text())) if STACK_FILE.exists() else {}
 
 
+def _tell(stack: dict[str, Any]) -> None:
+    """Whole or not at all, and readable by its owner only: there are passwords in it."""
+    fresh = STACK_FILE.with_suffix(".new")
+    with os.fdopen(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
+        json.dump(stack, file, indent=2)
+    fresh.replace(STACK_FILE)
+
+
 def _stop() -> None:
     """Everything in the background, also what an interrupted command left behind; the emulator last."""
     for process in sorted(running(), key=lambda process: process.name == EMULATOR.name):
         process.stop()
-    for path in (STACK_FILE, DEPLOYED, CA_FILE):
+    for path in (STACK_FILE, DEPLOYED, CA_FILE, BEHAVIOURS_FILE):
         path.unlink(missing_ok=True)
-    for folder in (THINGS, LOCAL / "tmp"):
+    for folder in (THINGS, TEMPORARY):
         shutil.rmtree(folder, ignore_errors=True)
-
-
-def _start_emulator() -> None:
-    for port, name in ((place.PORT, "HANDOVER_PORT"), (place.MQTT_PORT, "HANDOVER_MQTT_PORT")):
-        _must_be_free(port, name)
-    program = ROOT / ".venv-emulator" / "bin" / "python"
-    if not program.exists():
-        raise StackProblem("the emulator is not installed; run make setup")
-    temporary = LOCAL / "tmp"
-    temporary.mkdir(exist_ok=True)
-    environment = {
-        "PATH": os.environ.get("PATH", os.defpath),
-        "HOME": str(temporary),
-        "TMPDIR": str(temporary),
-        "AUTH": "true",
-        "BIND_HOST": place.HOST,
-        "GATEWAY_PORT": str(place.PORT),
-        "IOT_MTLS_PORT": str(place.MQTT_PORT),
-        "LAMBDA_EXECUTOR": "local",
-        "MINISTACK_REGION": place.REGION,
-    }
-    _say("starting the emulator")
-    EMULATOR.start([str(program), str(Path(__file__).with_name("emulator.py"))], environment, LOCAL)
-    EMULATOR.wait_for("Running on", START_SECONDS)
-    EMULATOR.wait_for(f"MQTT listening on port {place.MQTT_PORT}", START_SECONDS)
-
-
-def _must_be_free(port: int, variable: str) -> None:
-    with socket.socket() as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind((place.HOST, port))
-        except OSError as problem:
-            raise StackProblem(f"port {port} is in use; set {variable} to another one") from problem
-
-
-def _deploy() -> dict[str, Any]:
-    """Twice the app: the address of the API, which texts carry, is known only when the API is there."""
-    _say("packaging the Lambdas")
-    made = package(LOCAL / "package")
-    _say("deploying tables, app and IoT")
-    deployer = Deployer(place.session(), place.STAGE, place.ENDPOINT)
-    deployer.tables()
-    parameters = {"CognitoEndpoint": place.ENDPOINT}
-    outputs = deployer.app(made, parameters)
-    site = f"http://{outputs['RestAPIId']}.execute-api.localhost:{place.PORT}/api"
-    deployer.app(made, {**parameters, "SiteUrl": site})
-    deployer.iot()
-    CA_FILE.write_bytes(_get(f"{place.ENDPOINT}/_ministack/iot/ca.pem"))
-    return _described(outputs, site)
-
-
-def _described(outputs: dict[str, str], site: str) -> dict[str, Any]:
-    """Users keep their passwords while the stack is up; demo data is loaded when there are none yet."""
-    pool = {"id": outputs["PoolId"], "client_id": outputs["PoolClientId"]}
-    api_url = f"{place.ENDPOINT}/restapis/{outputs['RestAPIId']}/api/_user_request_"
-    users = _known().get("users") or demo.users(client("cognito-idp"), pool["id"])
-    ops = people.sign_in(client("cognito-idp"), pool["client_id"], people.User(**users["ops"]))
-    _say("loading the demo data")
-    demo.load(Api(api_url, token=ops), workshop())
-    return {
-        "api_url": api_url,
-        "site_url": site,
-        "aws": {
-            "endpoint_url": place.ENDPOINT,
-            "region": place.REGION,
-            "access_key_id": place.KEY_ID,
-            "secret_access_key": place.SECRET_KEY,
-        },
-        "user_pool": pool,
-        "users": users,
-        "sms_outbox_url": f"{place.ENDPOINT}/_ministack/sns/sms-messages",
-        "carriers": {name: {"webhook_secret": _secret(f"carrier-{name}")} for name in CARRIERS},
-        "mqtt": {"host": place.HOST, "port": place.MQTT_PORT, "ca_file": str(CA_FILE)},
-        "things": {folder.name: {"dir": str(folder)} for folder in sorted(THINGS.iterdir())},
-    }
-
-
-def _start_fleet() -> None:
-    _say("starting the cars")
-    command = [sys.executable, "-m", "infra.local.car", "--things", str(THINGS), "--ca", str(CA_FILE)]
-    command += [
-        "--host",
-        place.HOST,
-        "--port",
-        str(place.MQTT_PORT),
-        "--behaviours",
-        str(LOCAL / "behaviours.json"),
-    ]
-    FLEET.start(command, dict(os.environ), ROOT)
-    FLEET.wait_for("ready:", START_SECONDS)
-
-
-def _say(what: str) -> None:
-    """A step of minutes' work, for whoever waits."""
-    print(f"  {what} ...", flush=True)
-
-
-def _secret(name: str) -> str:
-    answer = client("secretsmanager").get_secret_value(SecretId=f"{place.STAGE}/handover/{name}")
-    return str(answer["SecretString"])
-
-
-def _sources() -> str:
-    digest = hashlib.sha256()
-    for path in sorted(path for pattern in SOURCES for path in ROOT.glob(pattern)):
-        if path.is_file() and "__pycache__" not in path.parts:
-            digest.update(f"{path.relative_to(ROOT)}\n".encode() + path.read_bytes())
-    return digest.hexdigest()
-
-
-def _get(url: str) -> bytes:
-    with urllib.request.urlopen(url, timeout=10) as answer:
-        return bytes(answer.read())
-
-
-def _write(path: Path, text: str) -> None:
-    """Whole or not at all, and readable by its owner only: there are passwords in it."""
-    fresh = path.with_suffix(".new")
-    with os.fdopen(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
-        file.write(text)
-    fresh.replace(path)
 
 
 @contextlib.contextmanager
@@ -226,6 +111,7 @@ def _alone() -> Iterator[None]:
 
 
 KNOWN = (StackProblem, NotPackaged, NotDeployed, Unexpected)
+"""Problems whose text is a sentence for whoever typed the command."""
 
 
 def main() -> int:
@@ -236,9 +122,12 @@ def main() -> int:
     except KNOWN as problem:
         print(f"handover: {problem}", file=sys.stderr)
         return 1
-    except (BotoCoreError, ClientError, OSError, KeyError) as problem:
-        (LOCAL / "problem.log").write_text(traceback.format_exc())
-        print(f"handover: {type(problem).__name__}: {problem} (see {LOCAL / 'problem.log'})", file=sys.stderr)
+    except KeyboardInterrupt:
+        return 130
+    except (BotoCoreError, ClientError, HTTPError, OSError) as problem:
+        log = LOCAL / "problem.log"
+        log.write_text(traceback.format_exc())
+        print(f"handover: {type(problem).__name__}: {problem} (see {log})", file=sys.stderr)
         return 1
     if stack:
         print(f"up in {time.monotonic() - started:.0f} s: {stack['site_url']}  (details in {STACK_FILE})")

@@ -13,6 +13,8 @@ from chalicelib.doors.model import car_key
 from infra.local.car import CERTIFICATE, COMMAND_KEY, PRIVATE_KEY
 from infra.local.place import LOCAL, STAGE, client
 
+THINGS = LOCAL / "things"
+
 
 @dataclass(frozen=True)
 class Workshop:
@@ -20,7 +22,7 @@ class Workshop:
 
     iot: Any
     key_of: Callable[[str], str]
-    folder: Path = LOCAL / "things"
+    folder: Path = THINGS
 
     def provision(self, car_id: str) -> Path:
         """The car's folder. A car already provisioned keeps its certificate."""

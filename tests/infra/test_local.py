@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from infra.bootstrap import alarm_email, site_url
-from infra.local import demo, place, processes, stack
+from infra.local import demo, place, processes, servers
 from infra.local.invoke import function_of
 from infra.package import ROOT
 from tests.stack.conftest import eventually
@@ -58,7 +58,7 @@ def test_a_busy_port_is_one_clear_sentence() -> None:
         with pytest.raises(
             place.StackProblem, match=f"^port {port} is in use; set HANDOVER_PORT to another one$"
         ):
-            stack._must_be_free(port, "HANDOVER_PORT")
+            servers.must_be_free(port, "HANDOVER_PORT")
 
 
 def test_the_site_in_texts_is_short_and_safe() -> None:

@@ -11,12 +11,13 @@ import pytest
 from infra.local import people, place
 from infra.local import stack as local
 from infra.local.client import Api
+from infra.local.servers import EMULATOR
 
 
 @pytest.fixture(scope="session")
 def stack() -> Iterator[dict[str, Any]]:
     """What `.local/stack.json` says."""
-    was_up = local.EMULATOR.pid() is not None
+    was_up = EMULATOR.pid() is not None
     yield local.up()
     if not was_up:
         local.down()

@@ -15,6 +15,7 @@ from infra.deploy import Deployer, NotDeployed
 from infra.local import place
 from infra.local import stack as local
 from infra.local.client import Api
+from infra.local.servers import EMULATOR, FLEET
 from tests.stack.conftest import eventually
 
 LOOPBACK = {"0100007F", "0000000000000000FFFF00000100007F", "00000000000000000000000001000000"}
@@ -29,7 +30,7 @@ def test_everything_listens_on_loopback_only(stack: dict[str, Any]) -> None:
 
 def ours() -> set[int]:
     """The stack's processes and everything they started: each leads a session of its own."""
-    leaders = {local.EMULATOR.pid(), local.FLEET.pid()}
+    leaders = {EMULATOR.pid(), FLEET.pid()}
     pids = [int(path.name) for path in Path("/proc").iterdir() if path.name.isdigit()]
     return {pid for pid in pids if session_of(pid) in leaders}
 
@@ -61,9 +62,9 @@ def open_files(pid: int) -> Iterator[str]:
 
 
 def test_a_second_up_is_harmless_and_quick(stack: dict[str, Any]) -> None:
-    pids, started = (local.EMULATOR.pid(), local.FLEET.pid()), time.monotonic()
+    pids, started = (EMULATOR.pid(), FLEET.pid()), time.monotonic()
     assert local.up() == stack
-    assert (local.EMULATOR.pid(), local.FLEET.pid()) == pids
+    assert (EMULATOR.pid(), FLEET.pid()) == pids
     assert time.monotonic() - started < 5
 
 
