@@ -11,6 +11,7 @@ import boto3
 import pytest
 from botocore.exceptions import ClientError
 
+from chalicelib.kernel.http import PROBLEM_BASE
 from infra.deploy import Deployer, NotDeployed
 from infra.local import place
 from infra.local import stack as local
@@ -162,6 +163,8 @@ def test_the_gateway_refuses_in_our_words(
     assert reply.headers["Content-Type"] == "application/problem+json"
     assert (reply.status, reply.body["status"], reply.body["code"]) == (status, status, code)
     assert {"type", "title", "detail", "trace_id"} <= reply.body.keys()
+    assert reply.body["type"].startswith(PROBLEM_BASE)
+    assert reply.body["detail"]
 
 
 def test_a_fact_nobody_can_read_waits_in_the_queue_of_failures(stack: dict[str, Any]) -> None:
