@@ -2,10 +2,10 @@
 
 from collections.abc import Callable
 from datetime import UTC, datetime
-from zoneinfo import ZoneInfo
 
-KST = ZoneInfo("Asia/Seoul")
+from chalicelib.kernel import calendar
 
+KST = calendar.KST
 Clock = Callable[[], datetime]
 
 
