@@ -7,7 +7,7 @@ OUT := .local/package
 export PIP_NO_INPUT := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup up down run test check bench docs package bootstrap deploy invoke lock chromium stage
+.PHONY: help setup up down run test check bench docs package bootstrap deploy invoke parking replay lock chromium stage
 
 help:
 	@grep -E '^[a-z-]+:.*## ' Makefile | sed -E 's/:.*## /\t/' | expand -t 12
@@ -35,7 +35,8 @@ test: setup chromium ## everything CI runs
 bench: setup ## benchmarks: a table and .local/bench.json
 	@$(BIN)/python -m tests.bench
 
-docs: .venv/ready ## docs/openapi.yaml, docs/states.md and docs/facts.yaml from the code
+docs: .venv/ready ## docs/openapi.yaml, docs/states.md, docs/facts.yaml and the table of rooms, from the code
+	@$(BIN)/python -m infra.rooms
 	@$(BIN)/python -m infra.docs
 
 package: .venv/ready stage ## the CloudFormation artefacts, the same for every stage
@@ -49,6 +50,12 @@ deploy: .venv/ready stage ## tables, app and IoT stacks of STAGE= to AWS, with o
 
 invoke: .venv/ready ## one Lambda with one sample event, on the local stack: EVENT=events/...json
 	@$(BIN)/python -m infra.local.invoke "$(EVENT)"
+
+parking: .venv/ready stage ## the national data set of car parks into STAGE=: FILE=... (FORCE=1 to shrink what is there)
+	@$(BIN)/python -m infra.parking "$(FILE)" $(STAGE) $(if $(FORCE),--force)
+
+replay: .venv/ready stage ## what failed for good in CONTEXT= of STAGE= goes back to where it failed (DRY_RUN=1 only shows it)
+	@$(BIN)/python -m infra.replay "$(CONTEXT)" $(STAGE) $(if $(DRY_RUN),--dry-run)
 
 setup: .venv/ready .venv-emulator/ready ## the two virtual environments: ours, and the emulator's own
 

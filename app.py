@@ -1,11 +1,32 @@
-"""handover's Lambda application: every context's routes and background functions, registered."""
+"""handover's Lambda application: every context's routes and background functions, registered.
 
-from chalice.app import Chalice
+In the API function itself a context waits until one of its paths is asked for.
+"""
 
-from chalicelib.handlers import checkout, contracts, coupons, doors, keys, notices, pages, smartkeys
-from chalicelib.kernel.http import refuse_methods
+import os
+from importlib import import_module
 
-app = Chalice(app_name="handover", configure_logs=False)
+from chalicelib.kernel.http import App, refuse_methods
+from chalicelib.rooms import ROOMS
+
+HANDLERS = (
+    "appointments",
+    "billing",
+    "checkout",
+    "contracts",
+    "coupons",
+    "documents",
+    "doors",
+    "journey",
+    "keys",
+    "notices",
+    "pages",
+    "parking",
+    "smartkeys",
+)
+
+app = App("handover", ROOMS, lambda room: import_module(f"chalicelib.handlers.{room}").routes)
 app.register_middleware(refuse_methods, "http")
-for module in (checkout, contracts, coupons, doors, keys, notices, pages, smartkeys):
-    app.register_blueprint(module.routes)
+if not os.environ.get("AWS_LAMBDA_FUNCTION_NAME", "").endswith("-api"):
+    for handler in HANDLERS:
+        app.open(handler)

@@ -15,6 +15,8 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 SITE_URL_CHARS = 24
 CARRIERS = ("easypost", "aftership", "delivery-tracker")
+PAYMENT_KEYS = ("live_", "test_")
+"""So a secret key of the payment gateway begins."""
 
 
 @dataclass(frozen=True)
@@ -43,6 +45,23 @@ def certificate(arn: str) -> Finding:
     return Finding(
         bool(arn), f"SITE_CERTIFICATE_ARN {arn or 'is not given: links would carry a long address'}"
     )
+
+
+def outside(name: str, url: str, what: str) -> Finding:
+    """`name`: the variable that says where an outside service is."""
+    ready = url.startswith("https://") and not url.endswith("/")
+    return Finding(ready, f"{name} {url or 'is not given'}: {what} (https, no slash at the end)")
+
+
+def payments_key(secretsmanager: Any, stage: str) -> Finding:
+    """The deploy generates one so that the stack comes up; it opens nothing at the gateway."""
+    name = f"{stage}/handover/payments-key"
+    try:
+        value = str(secretsmanager.get_secret_value(SecretId=name)["SecretString"])
+    except ClientError:
+        return Finding(False, f"secret {name} comes with the first deploy; then put the gateway's key in it")
+    real = value.startswith(PAYMENT_KEYS)
+    return Finding(real, f"secret {name} {'is' if real else 'is not yet'} the payment gateway's secret key")
 
 
 def texts(sns: Any) -> Iterator[Finding]:
@@ -81,6 +100,9 @@ def findings(stage: str, session: boto3.Session) -> Iterator[Finding]:
     yield site_url(os.environ.get("SITE_URL", ""))
     yield certificate(os.environ.get("SITE_CERTIFICATE_ARN", ""))
     yield alarm_email(os.environ.get("ALARM_EMAIL", ""))
+    yield outside("PAYMENTS_URL", os.environ.get("PAYMENTS_URL", ""), "the payment gateway")
+    yield outside("OFFICES_URL", os.environ.get("OFFICES_URL", ""), "the licence and recall offices")
+    yield payments_key(session.client("secretsmanager"), stage)
     yield iot_endpoint(session.client("iot"))
     yield from texts(session.client("sns"))
     yield from carrier_secrets(session.client("secretsmanager"), stage)

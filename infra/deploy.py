@@ -22,6 +22,8 @@ PARAMETERS = {
     "SITE_URL": "SiteUrl",
     "SITE_CERTIFICATE_ARN": "SiteCertificateArn",
     "ALARM_EMAIL": "AlarmEmail",
+    "PAYMENTS_URL": "PaymentsUrl",
+    "OFFICES_URL": "OfficesUrl",
 }
 NOTHING_TO_DO = ("No updates are to be performed", "didn't contain changes")
 

@@ -45,10 +45,29 @@ PAGE = [
     _query("limit", "How many at most.", type="integer", minimum=1),
     _query("cursor", "Where the page before ended: its `next_cursor`.", type="string"),
 ]
+PREVIEW = [_query("preview", "`true`: what it would cost; nothing changes.", type="string", enum=["true"])]
 CSV = _query("format", "As with `Accept: text/csv`.", type="string", enum=["csv"])
 QUERY = {
     "GET /v1/ops/campaigns/{campaign_id}/codes/{batch_id}": [*PAGE, CSV],
     "GET /v1/me/coupons": PAGE,
+    "POST /v1/contracts/{contract_id}/reschedule": PREVIEW,
+    "GET /v1/contracts": PAGE,
+    "POST /v1/contracts/{contract_id}/cancel": PREVIEW,
+    "POST /v1/contracts/{contract_id}/renew": PREVIEW,
+    "POST /v1/contracts/{contract_id}/drivers": PREVIEW,
+    "POST /v1/ops/contracts/{contract_id}/breach": PREVIEW,
+    "GET /v1/slots": [
+        _query("which", "The handover when not given.", type="string", enum=["handover", "return"]),
+        _query("day", "A day in Seoul.", type="string", format="date"),
+    ],
+    "GET /v1/partner/jobs": PAGE,
+    "GET /v1/contracts/{contract_id}/timeline": PAGE,
+    "GET /v1/parking": [
+        _query("lat", "Degrees north.", type="number", minimum=-90, maximum=90),
+        _query("lon", "Degrees east.", type="number", minimum=-180, maximum=180),
+        _query("radius", "In metres; 1000 when not given.", type="integer", minimum=1, maximum=2000),
+        _query("minutes", "The stay to price; 60 when not given.", type="integer", minimum=1, maximum=10080),
+    ],
 }
 """Per route that reads the query: what it may say."""
 ALSO = {"GET /v1/ops/campaigns/{campaign_id}/codes/{batch_id}": "text/csv"}
@@ -201,7 +220,7 @@ def _possible(route: Route) -> set[int]:
         404: declared.body is not None or "{" in declared.path,
         409: declared.method != "GET",
         413: reads_body,
-        415: declared.body is not None,
+        415: declared.body is not None or (route.reads("raw") and bool(declared.who)),
         422: declared.method != "GET",
         429: declared.method != "GET",
         503: True,
@@ -334,6 +353,8 @@ def states() -> str:
 
 
 KIN = {
+    "KeyFound": "KeyLost",
+    "KeyRekeyed": "KeyLost",
     "KeyShipmentLate": "KeyShipmentMoved",
     "KeyShipmentMisdelivered": "KeyShipmentMoved",
     "KeyShipmentMismatched": "KeyShipmentMoved",

@@ -96,8 +96,15 @@ def deliveries_have_a_dead_letter_queue(template: Document) -> Broken:
     for name, rule in of_type(template, "AWS::Events::Rule"):
         if not all("DeadLetterConfig" in target for target in rule["Properties"]["Targets"]):
             yield f"{name}: a target has no dead letter queue"
+    redriven = {
+        json.dumps({"Fn::GetAtt": [name, "Arn"]})
+        for name, queue in of_type(template, "AWS::SQS::Queue")
+        if "RedrivePolicy" in queue["Properties"]
+    }
     for name, mapping in of_type(template, "AWS::Lambda::EventSourceMapping"):
-        if "OnFailure" not in mapping["Properties"].get("DestinationConfig", {}):
+        properties = mapping["Properties"]
+        kept = json.dumps(properties["EventSourceArn"]) in redriven
+        if not kept and "OnFailure" not in properties.get("DestinationConfig", {}):
             yield f"{name}: what fails for good goes nowhere"
     for name, rule in of_type(template, "AWS::IoT::TopicRule"):
         if "ErrorAction" not in rule["Properties"]["TopicRulePayload"]:
@@ -133,12 +140,38 @@ def tables_survive(template: Document) -> Broken:
             yield f"{name} has no {what}"
 
 
+def buckets_are_private_and_survive(template: Document) -> Broken:
+    encrypted_only = {
+        json.dumps(policy["Properties"]["Bucket"])
+        for _, policy in of_type(template, "AWS::S3::BucketPolicy")
+        if any(map(_refuses_plain_http, policy["Properties"]["PolicyDocument"]["Statement"]))
+    }
+    for name, bucket in of_type(template, "AWS::S3::Bucket"):
+        properties = bucket["Properties"]
+        blocked = properties.get("PublicAccessBlockConfiguration", {})
+        wanted = {
+            "block of public access": len(blocked) == 4 and all(value is True for value in blocked.values()),
+            "encryption": "BucketEncryption" in properties,
+            "versions": properties.get("VersioningConfiguration", {}).get("Status") == "Enabled",
+            "policy that refuses plain HTTP": json.dumps({"Ref": name}) in encrypted_only,
+            "DeletionPolicy": bucket.get("DeletionPolicy") == "RetainExceptOnCreate",
+            "UpdateReplacePolicy": bucket.get("UpdateReplacePolicy") == "Retain",
+        }
+        for what in (what for what, there in wanted.items() if not there):
+            yield f"{name} has no {what}"
+
+
+def _refuses_plain_http(statement: Document) -> bool:
+    plain = statement.get("Condition", {}).get("Bool", {}).get("aws:SecureTransport")
+    return (statement["Effect"], statement["Principal"], plain) == ("Deny", "*", "false")
+
+
 def names_carry_the_stage(template: Document) -> Broken:
     """Two stages live in one account."""
     for name, resource in template["Resources"].items():
         for key, value in resource.get("Properties", {}).items():
             own = key == "Name" or re.fullmatch(
-                r"(Table|Queue|Function|Rule|Topic|LogGroup|UserPool|Policy)Name", key
+                r"(Table|Bucket|Queue|Function|Rule|Topic|LogGroup|UserPool|Policy)Name", key
             )
             if own and isinstance(value, str):
                 yield f"{name}: {key} {value} is the same in every stage"
@@ -196,6 +229,7 @@ RULES = (
     deliveries_have_a_dead_letter_queue,
     permissions_name_who_invokes,
     tables_survive,
+    buckets_are_private_and_survive,
     names_carry_the_stage,
     path_variables_agree,
     devices_are_confined,

@@ -3,8 +3,13 @@
 import functools
 import os
 
+from tests import bank, offices
+
 os.environ.update(
     STAGE="test",
+    OFFICES_URL=offices.opened(),
+    PAYMENTS_URL=bank.opened(),
+    DOCUMENTS_BUCKET="test-handover-documents",
     AWS_DEFAULT_REGION="ap-northeast-2",
     AWS_ACCESS_KEY_ID="testing",
     AWS_SECRET_ACCESS_KEY="testing",
@@ -106,6 +111,7 @@ def api(dynamodb: Any) -> Iterator[Any]:
     for built in vars(wiring).values():
         if hasattr(built, "cache_clear"):
             built.cache_clear()
+    offices.OFFICES.reset()
     caller = Api()
     with caller.stack:
         yield caller

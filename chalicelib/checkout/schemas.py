@@ -5,7 +5,7 @@ from typing import Annotated
 
 from msgspec import Meta, Struct
 
-from chalicelib.checkout.model import Checkout, Item, Kind, Order
+from chalicelib.checkout.model import Checkout, Item, Kind, Order, State
 from chalicelib.kernel.ids import fingerprint
 
 Name = Annotated[str, Meta(min_length=1, max_length=128)]
@@ -28,7 +28,16 @@ class ReserveRequest(Struct, frozen=True):
         return Order(self.order_id, items, self.coupon_id, self.points, fingerprint(self))
 
 
+class CaptureRequest(Struct, frozen=True):
+    """`card_token`: what the payment gateway's card form answered."""
+
+    card_token: Annotated[str, Meta(min_length=1, max_length=300)]
+
+
 class CheckoutView(Struct, frozen=True):
+    """`declined`: why the last card could not pay: limit, expired, stopped, refused, unsupported or
+    unknown_card; or no_answer, when nothing came of asking."""
+
     checkout_id: str
     order_id: str
     state: str
@@ -37,6 +46,12 @@ class CheckoutView(Struct, frozen=True):
     points_used: int
     payable: int
     expires_at: datetime
+    declined: str | None
+
+    @property
+    def waits(self) -> bool:
+        """For the payment gateway's answer."""
+        return self.state == State.CAPTURING
 
     @classmethod
     def of(cls, checkout: Checkout) -> "CheckoutView":
@@ -49,6 +64,7 @@ class CheckoutView(Struct, frozen=True):
             points_used=checkout.points_used,
             payable=checkout.payable,
             expires_at=checkout.expires_at,
+            declined=checkout.declined,
         )
 
 
@@ -59,3 +75,28 @@ class CheckoutReserved(Struct, frozen=True):
     order_id: str
     campaign_id: str | None
     discount: int
+
+
+class CapturedItem(Struct, frozen=True):
+    kind: str
+    ref: str
+    amount: int
+
+
+class CheckoutCaptured(Struct, frozen=True):
+    """Published: paid for. `paid` is the sum of the items less the discount; no payment when that is 0."""
+
+    checkout_id: str
+    order_id: str
+    customer_id: str
+    items: list[CapturedItem]
+    discount: int
+    paid: int
+    payment_id: str | None
+
+
+class CheckoutDeclined(Struct, frozen=True):
+    """Published: the card could not pay, and the reservation stands."""
+
+    checkout_id: str
+    reason: str

@@ -205,14 +205,6 @@ class CouponsView(Struct, frozen=True):
         return cls([CouponView.of(each) for each in boxed], cursor(last) if last else None)
 
 
-def limit_of(query: dict[str, str], usual: int, most: int) -> int:
-    """The page size asked for."""
-    text = query.get("limit") or str(usual)
-    if not (text.isascii() and text.isdigit() and 1 <= int(text[:9]) <= most):
-        raise Malformed("the limit does not fit", (("limit", f"a whole number from 1 to {most}"),))
-    return int(text)
-
-
 def coupon_after(query: dict[str, str]) -> str | None:
     """The id of the coupon the last page ended on."""
     token = query.get("cursor")

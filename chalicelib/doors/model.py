@@ -484,6 +484,14 @@ class Car(Struct, frozen=True):
         heard += [self.reading.heard_at] if self.reading is not None else []
         return max(heard, default=None)
 
+    def opened_with_key(self, reading: Reading) -> bool:
+        """Whether this report shows a door opened by hand: it was locked before, and that it said so is no
+        older than the last moment at which a command of ours could still have opened it."""
+        before, lease_until = self.reading, self.control.lease_until
+        if before is None or not before.locked or reading.locked:
+            return False
+        return lease_until is None or lease_until + GRACE <= before.at
+
     def refusal(self, wish: Command, running: Command | None) -> HandoverError | None:
         """What stands against sending it now. `running` holds the car."""
         at = wish.requested_at

@@ -217,3 +217,10 @@ class CommandSettled(Struct, frozen=True):
     state: State
     reason: Reason | None
     late: bool
+
+
+class CarOpenedWithKey(Struct, frozen=True):
+    """A locked car reports that it is open, and no command of ours has opened it."""
+
+    car_id: str
+    at: datetime

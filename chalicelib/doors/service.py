@@ -36,7 +36,7 @@ from chalicelib.doors.model import (
     car_key,
     judged,
 )
-from chalicelib.kernel.clock import Clock
+from chalicelib.kernel.clock import Clock, stamp
 from chalicelib.kernel.errors import Busy, HandoverError, KeyReused
 from chalicelib.kernel.facts import Fact
 from chalicelib.kernel.ids import keyed_id
@@ -93,7 +93,7 @@ class Store(Protocol):
     def connected(self, presence: Presence) -> bool:
         """False, and nothing changed, when a newer connection event is known."""
 
-    def report(self, reading: Reading) -> bool:
+    def report(self, reading: Reading, fact: Fact | None) -> bool:
         """False, and nothing changed, when a newer reading is known."""
 
     def record(self, refusal: Refusal) -> None:
@@ -228,9 +228,18 @@ class DoorService(Struct, frozen=True):
         reading, verdict = report.reading, report.verdict
         if reading is None or verdict is not Verdict.ACCEPTED:
             self.store.record(Refusal(report.thing, report.client, verdict, "", report.received_at))
-        elif self.store.report(reading):
-            self._put_right(self.store.car(reading.car_id))
+            return verdict
+        car = self.store.car(reading.car_id)
+        if self.store.report(reading, self._opened(car, reading)):
+            self._put_right(replace(car, reading=reading))
         return verdict
+
+    def _opened(self, car: Car, reading: Reading) -> Fact | None:
+        if not car.opened_with_key(reading):
+            return None
+        id_ = keyed_id("evt", "opened", car.car_id, stamp(reading.at))
+        data = {"car_id": car.car_id, "at": stamp(reading.at)}
+        return Fact.of("CarOpenedWithKey", "doors", car.car_id, at=reading.heard_at, id=id_, data=data)
 
     def _put_right(self, car: Car) -> None:
         at = self.now()

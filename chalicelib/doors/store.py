@@ -6,7 +6,7 @@
     CAR#<car>             READING                what the car last reported
     CMD#<command>         COMMAND                one command, or the one this key joined (`joined`)
     REFUSED#<thing>       <day>#<verdict>        how many messages were refused that day; the last one
-    FACT#<command>        <time>#<fact>          published facts
+    FACT#<command or car> <time>#<fact>          published facts
 
 Three rows per car, so that a car that reports itself never collides with the transaction of a command;
 one query reads them together. Index `due` (due_shard, due_at): the commands the clock will speak about.
@@ -207,7 +207,7 @@ class DoorStore:
             only_if=CarItem.pk.does_not_exist() | (CarItem.order < presence.order) | (CarItem.at < long_ago),
         )
 
-    def report(self, reading: Reading) -> bool:
+    def report(self, reading: Reading, fact: Fact | None) -> bool:
         lat, lon = reading.position or (None, None)
         at = stamp(reading.at)
         return self._unless_newer(
@@ -225,11 +225,14 @@ class DoorStore:
             only_if=CarItem.pk.does_not_exist()
             | (CarItem.at < at)
             | ((CarItem.at == at) & (CarItem.seq < reading.seq)),
+            fact=fact,
         )
 
-    def _unless_newer(self, item: CarItem, *changes: Change, only_if: Any) -> bool:
+    def _unless_newer(self, item: CarItem, *changes: Change, only_if: Any, fact: Fact | None = None) -> bool:
         write = AllOrNothing()
         write.update(item, *changes, only_if=only_if, otherwise=OlderThanKnown)
+        if fact is not None:
+            write.fact(CarItem, fact)
         try:
             write.commit()
         except OlderThanKnown:

@@ -1,11 +1,13 @@
-"""Reserving an order at the server's price, with or without a coupon."""
+"""Reserving an order at the server's price, with or without a coupon, and paying for it."""
 
 from typing import Any
 
 from chalicelib import wiring
-from chalicelib.checkout.schemas import CheckoutView, ReserveRequest
+from chalicelib.checkout.schemas import CaptureRequest, CheckoutView, ReserveRequest
 from chalicelib.kernel.aws import client
 from chalicelib.kernel.bus import carry
+from chalicelib.kernel.clock import utc_now
+from chalicelib.kernel.deadlines import measured
 from chalicelib.kernel.entry import background
 from chalicelib.kernel.http import REPLAYED, SIGNED_IN, Answer, Call, Routes
 
@@ -23,6 +25,23 @@ def reserve(request: ReserveRequest, call: Call) -> CheckoutView | Answer:
 def checkout(checkout_id: str, call: Call) -> CheckoutView:
     """One of my reservations."""
     return CheckoutView.of(wiring.checkout().checkout(checkout_id, by=call.caller))
+
+
+@routes.post("/v1/checkouts/{checkout_id}/capture", who=SIGNED_IN, keyed=True)
+def capture(checkout_id: str, request: CaptureRequest, call: Call) -> CheckoutView | Answer:
+    """Pay for a reservation with a card; 202 CAPTURING while the payment gateway has not answered."""
+    done = wiring.checkout().capture(checkout_id, request.card_token, by=call.caller, key=call.key)
+    view = CheckoutView.of(done.value)
+    return Answer(view, REPLAYED if done.replayed else {}, status=202 if view.waits else 200)
+
+
+@routes.lambda_function(name="checkout_sweep")
+@background
+def checkout_sweep(event: dict[str, Any], _: Any) -> dict[str, int]:
+    """Every minute: payments and refunds whose answer is overdue are asked for again."""
+    report = wiring.checkout().sweep()
+    measured("checkout", report, utc_now())
+    return {"found": report.found, "claimed": report.claimed, "queries": report.queries}
 
 
 @routes.lambda_function(name="checkout_publish")

@@ -20,7 +20,6 @@ from chalicelib.coupons.schemas import (
     RegisterRequest,
     TopUpRequest,
     coupon_after,
-    limit_of,
     number_of_first,
 )
 from chalicelib.kernel.auth import Group
@@ -29,7 +28,7 @@ from chalicelib.kernel.bus import carry
 from chalicelib.kernel.clock import utc_now
 from chalicelib.kernel.entry import background
 from chalicelib.kernel.facts import fact_of
-from chalicelib.kernel.http import REPLAYED, SIGNED_IN, Answer, Call, Routes
+from chalicelib.kernel.http import REPLAYED, SIGNED_IN, Answer, Call, Routes, limit_of
 from chalicelib.kernel.ids import fingerprint
 
 routes = Routes(__name__)

@@ -8,7 +8,7 @@ from chalicelib.kernel.bus import carry
 from chalicelib.kernel.entry import background
 from chalicelib.kernel.facts import fact_of
 from chalicelib.kernel.http import Routes
-from chalicelib.notices.schemas import SmartKeyLinkIssued
+from chalicelib.notices.schemas import Cause, SmartKeyLinkIssued
 
 routes = Routes(__name__)
 
@@ -19,6 +19,15 @@ def notices_send(event: dict[str, Any], _: Any) -> None:
     """The text with a smart key's link."""
     link = fact_of(event).data_as(SmartKeyLinkIssued)
     wiring.notices().send_link(link.grant_id, link.send_no)
+
+
+@routes.lambda_function(name="notices_tell")
+@background
+def notices_tell(event: dict[str, Any], _: Any) -> None:
+    """What a customer should know of, with the way to put it right."""
+    fact = fact_of(event)
+    cause = fact.data_as(Cause)
+    wiring.notices().tell(cause.template(fact.type), cause.contract_id, fact.id)
 
 
 @routes.lambda_function(name="notices_publish")

@@ -1,4 +1,4 @@
-"""The pages' entry points: two pages, their files, the public settings, the overview."""
+"""The pages' entry points: the pages, their files, the public settings, the overview."""
 
 from chalicelib import wiring
 from chalicelib.kernel.auth import Group
@@ -31,6 +31,37 @@ def ops_page() -> Answer:
     return Answer(page.body, safety_headers(SETTINGS.cognito_endpoint), content_type=page.content_type)
 
 
+@routes.get("/my", who=PUBLIC)
+def my_page() -> Answer:
+    """The customer's page; everything it shows is behind a sign-in, and its fragment never arrives here."""
+    page = wiring.page_files().template("my.html")
+    headers = safety_headers(SETTINGS.cognito_endpoint, SETTINGS.payments_url, uses=("camera", "geolocation"))
+    return Answer(page.body, headers, content_type=page.content_type)
+
+
+@routes.get("/plans", who=PUBLIC)
+def plans_page() -> Answer:
+    """Plans, quotes and the sign-up; the browser itself speaks to the sign-in and to the payment company."""
+    page = wiring.page_files().template("plans.html")
+    headers = safety_headers(SETTINGS.cognito_endpoint, SETTINGS.payments_url)
+    return Answer(page.body, headers, content_type=page.content_type)
+
+
+@routes.get("/partner", who=PUBLIC)
+def partner_page() -> Answer:
+    """Jobs and scans of packers, couriers and agents; the tag of a code is in the fragment, not sent here."""
+    page = wiring.page_files().template("partner.html")
+    headers = safety_headers(SETTINGS.cognito_endpoint, uses=("camera", "geolocation"))
+    return Answer(page.body, headers, content_type=page.content_type)
+
+
+@routes.get("/p-worker.js", who=PUBLIC)
+def partner_worker() -> Answer:
+    """The service worker that keeps the partner page's shell for when there is no signal."""
+    script = wiring.page_files().template("p-worker.js")
+    return Answer(script.body, safety_headers(), content_type=script.content_type)
+
+
 @routes.get("/assets/{version}/{name}", who=PUBLIC)
 def asset(version: str, name: str) -> Answer:
     """A static file of the pages; kept by browsers for ever under the version of its release."""
@@ -41,8 +72,10 @@ def asset(version: str, name: str) -> Answer:
 
 @routes.get("/v1/config", who=PUBLIC)
 def config() -> ConfigView:
-    """What a page needs to sign somebody in."""
-    return ConfigView(SETTINGS.region, SETTINGS.user_pool_client_id, SETTINGS.cognito_endpoint)
+    """What a page needs to sign somebody in, and to turn a card into a token."""
+    return ConfigView(
+        SETTINGS.region, SETTINGS.user_pool_client_id, SETTINGS.cognito_endpoint, SETTINGS.payments_url
+    )
 
 
 @routes.get("/v1/ops/overview", who=Group.OPS)

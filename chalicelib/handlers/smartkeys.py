@@ -17,11 +17,11 @@ from chalicelib.smartkeys.schemas import (
     GrantView,
     IssuedView,
     IssueRequest,
-    KeyShipmentStranded,
     LinkRequest,
     NoticeSent,
     SmartKeyCar,
     SmartKeyView,
+    Stranded,
 )
 
 routes = Routes(__name__)
@@ -88,7 +88,7 @@ def revoke(contract_id: str, grant_id: str, call: Call) -> None:
 def smartkeys_issue(event: dict[str, Any], _: Any) -> None:
     """A stranded contract's customer gets a smart key."""
     fact = fact_of(event)
-    stranded = fact.data_as(KeyShipmentStranded)
+    stranded = fact.data_as(Stranded)
     grant = wiring.smartkeys().rescue(stranded.contract_id, reason=fact.type, cause=fact.id)
     LOG.info("rescued" if grant else "withheld", contract_id=stranded.contract_id)
 

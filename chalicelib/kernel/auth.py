@@ -4,11 +4,11 @@ Smart-key holders have no authorizer: their handler hands the session cookie to 
 """
 
 import re
-from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
 from chalice.app import CognitoUserPoolAuthorizer
+from msgspec import Struct
 
 POOL_ARN: Any = {"Fn::GetAtt": ["Pool", "Arn"]}
 COGNITO = CognitoUserPoolAuthorizer("pool", provider_arns=[POOL_ARN])
@@ -24,8 +24,7 @@ class Group(StrEnum):
     SPONSOR = "sponsor"
 
 
-@dataclass(frozen=True)
-class Caller:
+class Caller(Struct, frozen=True):
     """`id` is the pool's `sub`."""
 
     id: str

@@ -41,6 +41,18 @@ class Calendar(Struct, frozen=True):
             left -= closing - here
             here = datetime.combine(here.date() + DAY, OPENS, KST)
 
+    def before(self, end: datetime, work: timedelta) -> datetime:
+        """UTC; the last moment from which so much business time is left until `end`."""
+        here, left = end.astimezone(KST), work
+        while True:
+            opening = datetime.combine(here.date(), OPENS, KST)
+            here = min(here, datetime.combine(here.date(), CLOSES, KST))
+            if self.is_business(here.date()) and here > opening:
+                if here - left >= opening:
+                    return (here - left).astimezone(UTC)
+                left -= here - opening
+            here = datetime.combine(here.date() - DAY, CLOSES, KST)
+
     def with_overrides(self, closed: frozenset[date], opened: frozenset[date]) -> "Calendar":
         return replace(self, closed=(self.closed | closed) - opened, opened=(self.opened | opened) - closed)
 

@@ -8,13 +8,15 @@ a response before any middleware could see it (aws/chalice#2056).
 import functools
 import inspect
 import json
-from collections.abc import Callable
+import re
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
 import msgspec
 from aws_lambda_powertools.metrics import MetricUnit
-from chalice.app import Blueprint, Request, Response
+from chalice.app import Blueprint, Chalice, Request, Response
+from msgspec import Struct
 
 from chalicelib.kernel import errors
 from chalicelib.kernel.auth import COGNITO, Caller, Group, caller_of
@@ -103,25 +105,25 @@ class Call:
 class Answer:
     """A body with headers of its own. `body` is a Struct for JSON, text or bytes for anything else."""
 
-    body: msgspec.Struct | str | bytes | None = None
+    body: Struct | str | bytes | None = None
     headers: dict[str, str] = field(default_factory=dict)
     status: int | None = None
     content_type: str | None = None
 
 
-@dataclass(frozen=True)
-class Declared:
+class Declared(Struct, frozen=True):
     """One route as its decorator and signature declare it: what the OpenAPI document is built from."""
 
     path: str
     method: str
     status: int
     who: frozenset[Group] | None
-    body: type[msgspec.Struct] | None
+    body: type[Struct] | None
     answer: Any
     keyed: bool
     summary: str
     view: str
+    module: str
 
 
 DECLARED: list[Declared] = []
@@ -155,7 +157,7 @@ def _raw_of(request: Request) -> bytes:
         raise Malformed("the body is not base64") from problem
 
 
-def _body(call: Call, shape: type[msgspec.Struct]) -> msgspec.Struct:
+def _body(call: Call, shape: type[Struct]) -> Struct:
     media = call.headers.get("content-type", "application/json").split(";")[0].strip().lower()
     if media != "application/json":
         raise errors.Unsupported(f"send application/json, not {media}")
@@ -221,6 +223,14 @@ def _unexpected(trace_id: str) -> Response:
     return Response(json.dumps(document), headers, 500)
 
 
+def limit_of(query: dict[str, str], usual: int, most: int) -> int:
+    """The page size a list is asked for."""
+    text = query.get("limit") or str(usual)
+    if not (re.fullmatch(r"[0-9]{1,9}", text, re.ASCII) and 1 <= int(text) <= most):
+        raise Malformed("the limit does not fit", (("/limit", f"a whole number from 1 to {most}"),))
+    return int(text)
+
+
 def _written(result: Any, status: int) -> Response:
     answer = result if isinstance(result, Answer) else Answer(result)
     headers: dict[str, Any] = {
@@ -243,6 +253,29 @@ def _allowed(call: Call, who: frozenset[Group] | None) -> None:
     groups = call.caller.groups
     if who and not who & groups:
         raise errors.Forbidden()
+
+
+class App(Chalice):
+    """Registers a context when the first of its paths is asked for, or when told to `open` it.
+
+    A cold start then pays for one context and not for all of them. `rooms`: path -> context.
+    """
+
+    def __init__(self, name: str, rooms: Mapping[str, str], routes_of: Callable[[str], Blueprint]) -> None:
+        super().__init__(app_name=name, configure_logs=False)
+        self._rooms, self._routes_of = rooms, routes_of
+        self._opened: set[str] = set()
+
+    def open(self, room: str) -> None:
+        if room not in self._opened:
+            self.register_blueprint(self._routes_of(room))
+            self._opened.add(room)
+
+    def __call__(self, event: Any, context: Any) -> dict[str, Any]:
+        room = self._rooms.get(event["requestContext"]["resourcePath"])
+        if room:
+            self.open(room)
+        return super().__call__(event, context)
 
 
 class Routes(Blueprint):
@@ -279,6 +312,7 @@ class Routes(Blueprint):
                     keyed,
                     summary,
                     view.__name__,
+                    view.__module__,
                 )
             )
             wrapped = self._wrapped(view, needs, groups, status, keyed)
@@ -322,7 +356,7 @@ class Routes(Blueprint):
 
 
 def _is_struct(kind: Any) -> bool:
-    return isinstance(kind, type) and issubclass(kind, msgspec.Struct)
+    return isinstance(kind, type) and issubclass(kind, Struct)
 
 
 def _arguments(needs: dict[str, Any], path: dict[str, str], call: Call) -> dict[str, Any]:

@@ -1,12 +1,15 @@
 """Every environment variable the Lambdas read, read once."""
 
 import os
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 
-@dataclass(frozen=True)
-class Settings:
-    """`site_url` is the base of links in texts, no slash at the end; only non-API Lambdas build links."""
+class Settings(Struct, frozen=True):
+    """`site_url` is the base of links in texts, no slash at the end; only non-API Lambdas build links.
+
+    `payments_url` is the payment gateway, `offices_url` the offices that know licences and recalls.
+    """
 
     stage: str
     region: str
@@ -14,6 +17,9 @@ class Settings:
     user_pool_client_id: str
     cognito_endpoint: str
     version: str
+    payments_url: str
+    offices_url: str
+    documents_bucket: str
 
     @property
     def bus_name(self) -> str:
@@ -29,6 +35,9 @@ def _read() -> Settings:
         user_pool_client_id=os.environ.get("USER_POOL_CLIENT_ID", ""),
         cognito_endpoint=os.environ.get("COGNITO_ENDPOINT") or f"https://cognito-idp.{region}.amazonaws.com",
         version=os.environ.get("VERSION", "dev"),
+        payments_url=os.environ.get("PAYMENTS_URL", "").rstrip("/"),
+        offices_url=os.environ.get("OFFICES_URL", "").rstrip("/"),
+        documents_bucket=os.environ.get("DOCUMENTS_BUCKET", ""),
     )
 
 

@@ -9,10 +9,10 @@ import base64
 import random
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from botocore.exceptions import ClientError, HTTPClientError
+from msgspec import Struct
 from pynamodb.attributes import UnicodeAttribute
 from pynamodb.constants import ALL_OLD
 from pynamodb.expressions.condition import Condition
@@ -69,8 +69,7 @@ class Item(Model):
             return None
 
 
-@dataclass(frozen=True)
-class _Clause:
+class _Clause(Struct, frozen=True):
     verb: str
     request: dict[str, Any]
     otherwise: Otherwise

@@ -1,4 +1,4 @@
-"""What carriers say, verified and put into our words.
+"""What carriers say, verified and put into our words; and the queue that takes what one sweep cannot.
 
 All three are tracking services: each webhook carries the whole history of a parcel. Two sign in ways of their
 own (docs.easypost.com/guides/webhooks-guide, aftership.com/docs/tracking/webhook/webhook-signature), one does
@@ -10,7 +10,7 @@ import hashlib
 import hmac
 from collections.abc import Callable, Iterable, Iterator
 from datetime import UTC, datetime
-from typing import Annotated
+from typing import Annotated, Any
 
 import msgspec
 from msgspec import Meta, Struct
@@ -238,3 +238,16 @@ class SignedCarriers:
 def signed(secret: str, raw: bytes) -> str:
     """The X-Signature of a body."""
     return "sha256=" + hmac.new(secret.encode(), raw, hashlib.sha256).hexdigest()
+
+
+class DueQueue:
+    """`<stage>-keys-due`: one message for each shard that another run shall sweep."""
+
+    def __init__(self, sqs: Callable[[], Any], name: str) -> None:
+        self._sqs = sqs
+        self._name = name
+
+    def hand_on(self, shard: int) -> None:
+        sqs = self._sqs()
+        url = sqs.get_queue_url(QueueName=self._name)["QueueUrl"]
+        sqs.send_message(QueueUrl=url, MessageBody=msgspec.json.encode({"shard": shard}).decode())

@@ -1,12 +1,31 @@
 """What this context reads and answers over HTTP, and the data of the facts it publishes and hears."""
 
-from datetime import UTC, datetime
+from collections.abc import Sequence
+from datetime import UTC, date, datetime
 from typing import Annotated, Literal
 
 from msgspec import Meta, Struct
 
 from chalicelib.kernel.errors import Malformed
-from chalicelib.keys.model import Carrier, Event, Heard, Position, Receipt, Scan, State, Told, Tracking
+from chalicelib.keys.model import (
+    Action,
+    Carrier,
+    Correction,
+    Entry,
+    Event,
+    Happened,
+    Heard,
+    Held,
+    Holder,
+    Override,
+    Position,
+    Receipt,
+    Scan,
+    State,
+    Told,
+    Tracking,
+    Why,
+)
 
 # The last group is for Python, whose `$` also matches before a line's end.
 KeyTag = Annotated[str, Meta(pattern=r"^[A-Za-z0-9:_-]{1,64}$(?!\n)")]
@@ -100,9 +119,173 @@ class HeardView(Struct, frozen=True):
         return cls(heard.known, heard.scans, heard.new)
 
 
-class ContractAssigned(Struct, frozen=True):
-    """Heard from contracts; everything else is asked for."""
+ToldWord = Literal[
+    "pack_scan_ok",
+    "carrier_accept",
+    "scan_transit",
+    "scan_ofd",
+    "scan_attempt_failed",
+    "scan_exception",
+    "scan_wrong_address",
+    "scan_delivered",
+    "scan_returning",
+    "recovered",
+    "found",
+    "scan_received_hub",
+    "audit_ok",
+]
 
+
+class CorrectionRequest(Struct, frozen=True):
+    """An event declared an error, in the words of EPCIS; `event` and `occurred_at`: what happened instead."""
+
+    event_id: Annotated[str, Meta(min_length=1, max_length=200)]
+    reason: Why
+    event: ToldWord | None = None
+    occurred_at: Annotated[datetime, Meta(tz=True)] | None = None
+
+    def correction(self) -> Correction:
+        if self.event is None or self.occurred_at is None:
+            if self.event is not None or self.occurred_at is not None:
+                raise Malformed("the body does not fit", (("/event", "event and occurred_at go together"),))
+            return Correction(self.event_id, self.reason)
+        return Correction(self.event_id, self.reason, (Event(self.event), _utc(self.occurred_at)))
+
+
+class CalendarRequest(Struct, frozen=True):
+    """A day announced late: with business (`open`), or without."""
+
+    date: date
+    open: bool
+    note: Annotated[str, Meta(max_length=200)]
+
+
+class CalendarView(Struct, frozen=True):
+    date: date
+    open: bool
+    note: str
+    announced_at: datetime
+
+    @classmethod
+    def of(cls, override: Override) -> "CalendarView":
+        return cls(override.day, override.open, override.note, override.announced_at)
+
+
+class MoveView(Struct, frozen=True):
+    """A line of the key's ledger: when it changed hands (`at`), and when we believed it."""
+
+    seq: int
+    from_kind: Holder
+    holder_kind: Holder
+    at: datetime
+    recorded_at: datetime
+    event: Event
+    event_id: str
+    shipment_id: str
+    contract_id: str
+
+    @classmethod
+    def of(cls, entry: Entry) -> "MoveView":
+        return cls(*(getattr(entry, name) for name in cls.__struct_fields__))
+
+
+class EventView(Struct, frozen=True):
+    """An event of the key's latest way. `outcome`: where the shipment stood once this was known."""
+
+    id: str
+    event: Event
+    at: datetime
+    recorded_at: datetime
+    by: str
+    outcome: State | None
+
+    @classmethod
+    def of(cls, happened: Happened) -> "EventView":
+        return cls(*(getattr(happened, name) for name in cls.__struct_fields__))
+
+
+class KeyView(Struct, frozen=True):
+    """Who has a key, since when; `history` and `events` latest first."""
+
+    key_tag: str
+    car_id: str
+    holder: Holder
+    since: datetime
+    contract_id: str
+    shipment_id: str
+    state: State
+    history: list[MoveView]
+    events: list[EventView]
+
+    @classmethod
+    def of(cls, held: Held, state: State, ledger: Sequence[Entry], log: Sequence[Happened]) -> "KeyView":
+        return cls(
+            held.key_tag,
+            held.car_id,
+            held.holder,
+            held.since,
+            held.contract_id,
+            held.shipment_id,
+            state,
+            [MoveView.of(entry) for entry in ledger],
+            [EventView.of(each) for each in log],
+        )
+
+
+class ContractHeard(Struct, frozen=True):
+    """ContractAssigned, SwapDone, ContractCancelled and AppointmentMoved, heard from contracts and
+    appointments; everything else is asked for."""
+
+    contract_id: str
+
+
+class CarOpenedWithKey(Struct, frozen=True):
+    """Heard from doors."""
+
+    car_id: str
+    at: datetime
+
+
+class CalendarChanged(Struct, frozen=True):
+    """Published, and heard by the job that counts all open deadlines anew."""
+
+    date: date
+    open: bool
+
+
+class KeyShipmentEscalated(Struct, frozen=True):
+    """One rung of the ladder was reached. `rung` counts from one within the state's stay, which began at
+    `since`; `occurred_at`: when the rung was due."""
+
+    shipment_id: str
+    contract_id: str
+    car_id: str
+    rung: int
+    action: Action
+    state: State
+    since: datetime
+    occurred_at: datetime
+    recorded_at: datetime
+
+
+class KeyCustodyChanged(Struct, frozen=True):
+    """A key changed hands, or turned out to be with somebody else than was believed."""
+
+    key_tag: str
+    car_id: str
+    contract_id: str
+    holder_kind: Holder
+    from_kind: Holder
+    at: datetime
+    event: Event
+
+
+class KeyLost(Struct, frozen=True):
+    """Nobody knows where the key is. The same data is called KeyFound when somebody does again, and
+    KeyRekeyed when it opens nothing any more."""
+
+    key_tag: str
+    car_id: str
     contract_id: str
 
 

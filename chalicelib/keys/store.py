@@ -4,19 +4,25 @@
 |---------------------------|--------------|-----------------------------------------------------------------|
 | SHIPMENT#<shipment_id>    | SHIPMENT     | where a shipment stands                                         |
 | SHIPMENT#<shipment_id>    | EVENT#<id>   | one event; when it is news to the world, `fact` is what is said |
-| TAG#<key_tag>             | TAG          | the latest shipment with this tag, and whether it is open       |
+| KEY#<key_tag>             | HOLDER       | who has the key now; its latest shipment, and if it is open     |
+| KEY#<key_tag>             | MOVE#<seq>   | one change of holder, never edited, with its fact               |
+| CONTRACT#<contract_id>    | WAY#<at>#<id> | a shipment of this contract, the current one last              |
+| CAR#<car_id>              | WAY          | the latest shipment with a key of this car                      |
 | TRACK#<carrier>#<number>  | TRACK        | whose parcel has this number                                    |
 | TRACK#<carrier>#<number>  | EVENT#<id>   | an event of a number nobody had bound: kept EARLY_KEPT          |
+| CALENDAR                  | DAY#<date>#<at> | a day announced late, with its fact                          |
+| CALENDAR                  | ORDER#<id>   | the same under its request, for whoever asks again              |
+| FACT#<key_tag>            | <time>#<id>  | a key lost, found or written off                                |
 
 A shipment and all its events are one query. Index `due` (due_shard, due_at) holds a shipment only while a
 timer runs, index `trouble` (trouble, trouble_at) only while operations must see it. No row names a person.
+The holder changes in the transaction of the event that moved the key, and only by its latest shipment.
 """
 
 from collections.abc import Iterator, Sequence
-from datetime import datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from itertools import chain
 from typing import Any
-from zlib import crc32
 
 from msgspec.structs import asdict
 from pynamodb.attributes import BooleanAttribute, NumberAttribute, UnicodeAttribute
@@ -24,21 +30,27 @@ from pynamodb.expressions.update import Action
 from pynamodb.indexes import AllProjection, GlobalSecondaryIndex
 
 from chalicelib.kernel.clock import moment, stamp
+from chalicelib.kernel.deadlines import PAGE, due_pages, shard_of
 from chalicelib.kernel.facts import Fact
 from chalicelib.kernel.ids import keyed_id
-from chalicelib.kernel.tables import AllOrNothing, Item, table_name
+from chalicelib.kernel.tables import AllOrNothing, Item, Raw, table_name
 from chalicelib.keys.model import (
-    SHARDS,
     TROUBLES,
+    AlreadyAnnounced,
     AlreadyPlanned,
     Change,
     Delivery,
+    Entry,
+    Escalated,
     Event,
     Happened,
+    Held,
     History,
+    Holder,
     KeyTagTaken,
     Moved,
     MovedOn,
+    Override,
     Position,
     Shipment,
     State,
@@ -50,6 +62,7 @@ SOURCE = "keys"
 EARLY_KEPT = timedelta(days=30)
 NUMBER_KEPT = timedelta(days=90)
 """After this a tracking number may be another parcel's: carriers recycle them."""
+FOR_EVER = datetime(9999, 1, 1, tzinfo=UTC)
 
 
 class DueIndex(GlobalSecondaryIndex["ShipmentItem"]):  # type: ignore[no-untyped-call]
@@ -90,7 +103,13 @@ class ShipmentItem(Item):
     due_at = UnicodeAttribute(null=True)
     trouble = UnicodeAttribute(null=True)
     trouble_at = UnicodeAttribute(null=True)
+    sla = NumberAttribute()
+    rings = NumberAttribute()
+    rungs = NumberAttribute()
     rung = NumberAttribute()
+    holder = UnicodeAttribute()
+    held_first = UnicodeAttribute()
+    moves = NumberAttribute()
     version = NumberAttribute()
     carrier = UnicodeAttribute(null=True)
     number = UnicodeAttribute(null=True)
@@ -112,12 +131,53 @@ class EventItem(Item):
     ttl = NumberAttribute(null=True)
 
 
-class TagItem(Item):
+class HolderItem(Item):
+    class Meta:
+        table_name = table_name("keys")
+
+    key_tag = UnicodeAttribute()
+    car_id = UnicodeAttribute()
+    holder = UnicodeAttribute()
+    since = UnicodeAttribute()
+    seq = NumberAttribute()
+    shipment_id = UnicodeAttribute()
+    contract_id = UnicodeAttribute()
+    open = BooleanAttribute()
+
+
+class MoveItem(Item):
+    class Meta:
+        table_name = table_name("keys")
+
+    car_id = UnicodeAttribute()
+    contract_id = UnicodeAttribute()
+    shipment_id = UnicodeAttribute()
+    from_kind = UnicodeAttribute()
+    holder_kind = UnicodeAttribute()
+    at = UnicodeAttribute()
+    recorded_at = UnicodeAttribute()
+    event = UnicodeAttribute()
+    event_id = UnicodeAttribute()
+    fact = UnicodeAttribute()
+
+
+class WayItem(Item):
     class Meta:
         table_name = table_name("keys")
 
     shipment_id = UnicodeAttribute()
+    key_tag = UnicodeAttribute()
+
+
+class DayItem(Item):
+    class Meta:
+        table_name = table_name("keys")
+
+    day = UnicodeAttribute()
     open = BooleanAttribute()
+    note = UnicodeAttribute()
+    announced_at = UnicodeAttribute()
+    fact = UnicodeAttribute(null=True)
 
 
 class TrackItem(Item):
@@ -128,37 +188,89 @@ class TrackItem(Item):
     bound_at = UnicodeAttribute()
 
 
-def due_shard(shipment_id: str) -> str:
-    return str(crc32(shipment_id.encode()) % SHARDS)
-
-
-def fact_of(happened: Happened, moved: Moved) -> Fact:
+def fact_of(happened: Happened, said: Moved | Escalated) -> Fact:
     """An event is published under one id for ever, whoever finds it out."""
-    times = {"occurred_at": stamp(moved.occurred_at), "recorded_at": stamp(moved.recorded_at)}
+    times = {"occurred_at": stamp(said.occurred_at), "recorded_at": stamp(said.recorded_at)}
+    if isinstance(said, Escalated):
+        times["since"] = stamp(said.since)
     return Fact.of(
-        moved.name,
+        said.name,
         SOURCE,
-        moved.shipment_id,
-        at=moved.recorded_at,
-        id=keyed_id("evt", moved.shipment_id, happened.id),
-        data=asdict(moved) | times,
+        said.shipment_id,
+        at=said.recorded_at,
+        id=keyed_id("evt", said.shipment_id, happened.id),
+        data=asdict(said) | times,
+    )
+
+
+def facts_of(entry: Entry) -> list[Fact]:
+    """That the key changed hands, and what this means for renting its car."""
+    told = {"key_tag": entry.key_tag, "car_id": entry.car_id, "contract_id": entry.contract_id}
+    moved = {
+        **told,
+        "holder_kind": entry.holder_kind,
+        "from_kind": entry.from_kind,
+        "at": stamp(entry.at),
+        "event": entry.event,
+    }
+    names = {"KeyCustodyChanged": moved}
+    if entry.news:
+        names[entry.news] = told
+    return [
+        Fact.of(
+            name,
+            SOURCE,
+            entry.key_tag,
+            at=entry.recorded_at,
+            id=keyed_id("evt", entry.key_tag, str(entry.seq), name),
+            data=data,
+        )
+        for name, data in names.items()
+    ]
+
+
+def fact_of_day(override: Override) -> Fact:
+    day = override.day.isoformat()
+    return Fact.of(
+        "CalendarChanged",
+        SOURCE,
+        day,
+        at=override.announced_at,
+        id=keyed_id("evt", day, stamp(override.announced_at)),
+        data={"date": day, "open": override.open},
     )
 
 
 class KeyStore:
     """`due_page`: how many due shipments a sweep holds at a time."""
 
-    def __init__(self, due_page: int = 250) -> None:
+    def __init__(self, due_page: int = PAGE) -> None:
         self._due_page = due_page
 
     def plan(self, shipment: Shipment) -> None:
+        delivery, id_ = shipment.delivery, shipment.shipment_id
         write = AllOrNothing()
         write.put(_item(shipment), only_if=ShipmentItem.pk.does_not_exist(), otherwise=AlreadyPlanned)
-        write.put(
-            TagItem(f"TAG#{shipment.delivery.key_tag}", "TAG", shipment_id=shipment.shipment_id, open=True),
-            only_if=TagItem.pk.does_not_exist() | (TagItem.open == False),  # noqa: E712
-            otherwise=KeyTagTaken,
+        write.update(
+            _key(delivery.key_tag),
+            HolderItem.key_tag.set(delivery.key_tag),
+            HolderItem.car_id.set(delivery.car_id),
+            HolderItem.holder.set(HolderItem.holder | shipment.holder.value),
+            HolderItem.since.set(HolderItem.since | stamp(shipment.planned_at)),
+            HolderItem.seq.set(HolderItem.seq | 0),
+            HolderItem.contract_id.set(HolderItem.contract_id | delivery.contract_id),
+            HolderItem.shipment_id.set(id_),
+            HolderItem.open.set(True),
+            only_if=HolderItem.pk.does_not_exist()
+            | ((HolderItem.open == False) & (HolderItem.seq == shipment.moves)),  # noqa: E712
+            otherwise=_taken,
         )
+        ways = (
+            (f"CONTRACT#{delivery.contract_id}", f"WAY#{stamp(shipment.planned_at)}#{id_}"),
+            (f"CAR#{delivery.car_id}", "WAY"),
+        )
+        for pk, sk in ways:
+            write.put(WayItem(pk, sk, shipment_id=id_, key_tag=delivery.key_tag))
         write.commit()
 
     def history(self, shipment_id: str) -> History | None:
@@ -175,8 +287,30 @@ class KeyStore:
         return _shipment(item) if item else None
 
     def by_tag(self, key_tag: str) -> str | None:
-        item = TagItem.load(f"TAG#{key_tag}", "TAG")
-        return item.shipment_id if item else None
+        held = self.held(key_tag)
+        return held.shipment_id if held else None
+
+    def by_contract(self, contract_id: str) -> list[tuple[str, str]]:
+        ways = WayItem.query(f"CONTRACT#{contract_id}", WayItem.sk.startswith("WAY#"), consistent_read=True)
+        return [(way.shipment_id, way.key_tag) for way in ways]
+
+    def by_car(self, car_id: str) -> str | None:
+        way = WayItem.load(f"CAR#{car_id}", "WAY")
+        return way.shipment_id if way else None
+
+    def held(self, key_tag: str) -> Held | None:
+        item = HolderItem.load(f"KEY#{key_tag}", "HOLDER")
+        return _held(item) if item else None
+
+    def ledger(self, key_tag: str, limit: int) -> list[Entry]:
+        moves = MoveItem.query(
+            f"KEY#{key_tag}",
+            MoveItem.sk.startswith("MOVE#"),
+            consistent_read=True,
+            scan_index_forward=False,
+            limit=limit,
+        )
+        return [_entry(move) for move in moves]
 
     def by_tracking(self, tracking: Tracking) -> str | None:
         item = TrackItem.load(_track(tracking), "TRACK")
@@ -194,28 +328,23 @@ class KeyStore:
                 otherwise=MovedOn,
             )
             _log(write, change)
+            _hold(write, change)
             if after.tracking and after.tracking != before.tracking:
                 _bind(write, after.tracking, after.shipment_id, at)
-            if after.ended and not before.ended:
-                write.update(
-                    TagItem(f"TAG#{after.delivery.key_tag}", "TAG"),
-                    TagItem.open.set(False),
-                    only_if=TagItem.shipment_id == after.shipment_id,
-                    otherwise=MovedOn,
-                )
         write.commit()
 
     def ring(self, change: Change) -> None:
-        before, after = change.before, change.after
+        before = change.before
         write = AllOrNothing()
         write.update(
             _named(before),
-            *_standing(after),
-            ShipmentItem.rung.set(after.rung),
-            only_if=(ShipmentItem.state == before.state) & (ShipmentItem.due_at == _stamped(before.due_at)),
+            *_standing(change.after),
+            only_if=(ShipmentItem.version == before.version)
+            & (ShipmentItem.due_at == _stamped(before.due_at)),
             otherwise=MovedOn,
         )
         _log(write, change)
+        _hold(write, change)
         write.commit()
 
     def keep(self, tracking: Tracking, news: Sequence[Happened]) -> None:
@@ -234,14 +363,33 @@ class KeyStore:
         return sorted((_happened(item) for item in found), key=lambda each: each.order)
 
     def due(self, shard: int, until: datetime) -> Iterator[list[Shipment]]:
-        until_then = ShipmentItem.due_at <= stamp(until)
-        found = ShipmentItem.by_due.query(str(shard), until_then, page_size=self._due_page)
-        for page in found.page_iter:
-            yield [_shipment(ShipmentItem.from_raw_data(raw)) for raw in page["Items"]]
+        for page in due_pages(ShipmentItem, shard, until, self._due_page):
+            yield [_shipment(ShipmentItem.from_raw_data(raw)) for raw in page]
+
+    def armed(self, shard: int) -> Iterator[list[Shipment]]:
+        return self.due(shard, FOR_EVER)
 
     def first_due(self, shard: int, until: datetime) -> datetime | None:
         found = ShipmentItem.by_due.query(str(shard), ShipmentItem.due_at <= stamp(until), limit=1)
         return next((moment(item.due_at) for item in found if item.due_at), None)
+
+    def announce(self, override: Override, order_id: str) -> None:
+        fact = fact_of_day(override)
+        write = AllOrNothing()
+        order = _day(f"ORDER#{order_id}", override)
+        write.put(order, only_if=DayItem.pk.does_not_exist(), otherwise=AlreadyAnnounced)
+        day = _day(f"DAY#{fact.subject}#{fact.time}", override)
+        day.fact = fact.json()
+        write.put(day)
+        write.commit()
+
+    def announced(self, order_id: str) -> Override | None:
+        item = DayItem.load("CALENDAR", f"ORDER#{order_id}")
+        return _override(item) if item else None
+
+    def overrides(self, since: date) -> list[Override]:
+        days = DayItem.sk.between(f"DAY#{since.isoformat()}", "DAY#9999")
+        return [_override(item) for item in DayItem.query("CALENDAR", days, consistent_read=True)]
 
     def troubles(self, state: State, limit: int) -> list[Shipment]:
         return [_shipment(item) for item in ShipmentItem.by_trouble.query(state.value, limit=limit)]
@@ -249,6 +397,15 @@ class KeyStore:
 
 def _named(shipment: Shipment) -> ShipmentItem:
     return ShipmentItem(f"SHIPMENT#{shipment.shipment_id}", "SHIPMENT")
+
+
+def _key(key_tag: str) -> HolderItem:
+    return HolderItem(f"KEY#{key_tag}", "HOLDER")
+
+
+def _taken(old: Raw | None) -> Exception:
+    """Another way of this key is open; or it has just changed hands, and is looked at again."""
+    return KeyTagTaken() if old and old["open"]["BOOL"] else MovedOn()
 
 
 def _track(tracking: Tracking) -> str:
@@ -261,8 +418,13 @@ def _standing(after: Shipment) -> list[Action]:
     return [
         ShipmentItem.state.set(after.state),
         ShipmentItem.since.set(stamp(after.since)),
+        ShipmentItem.rings.set(after.rings),
+        ShipmentItem.rungs.set(after.rungs),
+        ShipmentItem.rung.set(after.rung),
+        ShipmentItem.holder.set(after.holder),
+        ShipmentItem.moves.set(after.moves),
         ShipmentItem.version.set(ShipmentItem.version + 1),
-        _set(ShipmentItem.due_shard, due_shard(after.shipment_id) if after.due_at else None),
+        _set(ShipmentItem.due_shard, shard_of(after.shipment_id) if after.due_at else None),
         _set(ShipmentItem.due_at, _stamped(after.due_at)),
         _set(ShipmentItem.trouble, after.state if in_trouble else None),
         _set(ShipmentItem.trouble_at, stamp(after.since) if in_trouble else None),
@@ -270,8 +432,10 @@ def _standing(after: Shipment) -> list[Action]:
 
 
 def _where(after: Shipment) -> list[Action]:
-    """What only scans know; a ring, which works from an index that may lag, leaves it alone."""
+    """What scans and the contract know; the clock leaves it alone."""
     return [
+        ShipmentItem.label_hash.set(after.delivery.label_hash),
+        ShipmentItem.handover_at.set(stamp(after.delivery.handover_at)),
         _set(ShipmentItem.carrier, after.tracking and after.tracking.carrier),
         _set(ShipmentItem.number, after.tracking and after.tracking.number),
         _set(ShipmentItem.place, _text(after.place)),
@@ -284,10 +448,55 @@ def _set(attribute: Any, value: Any) -> Action:
 
 
 def _log(write: AllOrNothing, change: Change) -> None:
-    for happened, moved in change.news:
-        item = _event(f"SHIPMENT#{change.before.shipment_id}", happened)
-        item.fact = fact_of(happened, moved).json() if moved else None
+    for news in change.news:
+        item = _event(f"SHIPMENT#{change.before.shipment_id}", news.happened)
+        item.fact = fact_of(news.happened, news.said).json() if news.said else None
         write.put(item, only_if=EventItem.pk.does_not_exist(), otherwise=MovedOn)
+
+
+def _hold(write: AllOrNothing, change: Change) -> None:
+    """The key's one holder, and a line of its ledger for each time it changed hands."""
+    before, after, entries = change.before, change.after, change.entries
+    actions: list[Action] = []
+    if after.ended != before.ended:
+        actions.append(HolderItem.open.set(not after.ended))
+    if entries:
+        actions += [
+            HolderItem.holder.set(after.holder),
+            HolderItem.since.set(stamp(entries[-1].at)),
+            HolderItem.seq.set(after.moves),
+            HolderItem.contract_id.set(after.delivery.contract_id),
+        ]
+    if actions:
+        write.update(
+            _key(after.delivery.key_tag),
+            *actions,
+            only_if=(HolderItem.shipment_id == after.shipment_id) & (HolderItem.seq == before.moves),
+            otherwise=MovedOn,
+        )
+    for entry in entries:
+        _enter(write, entry)
+
+
+def _enter(write: AllOrNothing, entry: Entry) -> None:
+    moved, *others = facts_of(entry)
+    move = MoveItem(
+        f"KEY#{entry.key_tag}",
+        f"MOVE#{entry.seq:08d}",
+        car_id=entry.car_id,
+        contract_id=entry.contract_id,
+        shipment_id=entry.shipment_id,
+        from_kind=entry.from_kind,
+        holder_kind=entry.holder_kind,
+        at=stamp(entry.at),
+        recorded_at=stamp(entry.recorded_at),
+        event=entry.event,
+        event_id=entry.event_id,
+        fact=moved.json(),
+    )
+    write.put(move, only_if=MoveItem.pk.does_not_exist(), otherwise=MovedOn)
+    for fact in others:
+        write.fact(ShipmentItem, fact)
 
 
 def _bind(write: AllOrNothing, tracking: Tracking, shipment_id: str, at: datetime) -> None:
@@ -353,10 +562,60 @@ def _item(shipment: Shipment) -> ShipmentItem:
         planned_at=stamp(shipment.planned_at),
         state=shipment.state,
         since=stamp(shipment.since),
-        due_shard=due_shard(shipment.shipment_id),
+        due_shard=shard_of(shipment.shipment_id),
         due_at=_stamped(shipment.due_at),
+        sla=shipment.sla,
+        rings=shipment.rings,
+        rungs=shipment.rungs,
         rung=shipment.rung,
+        holder=shipment.holder,
+        held_first=shipment.held_first,
+        moves=shipment.moves,
         version=shipment.version,
+    )
+
+
+def _day(sk: str, override: Override) -> DayItem:
+    return DayItem(
+        "CALENDAR",
+        sk,
+        day=override.day.isoformat(),
+        open=override.open,
+        note=override.note,
+        announced_at=stamp(override.announced_at),
+    )
+
+
+def _override(item: DayItem) -> Override:
+    return Override(date.fromisoformat(item.day), item.open, item.note, moment(item.announced_at))
+
+
+def _held(item: HolderItem) -> Held:
+    return Held(
+        item.key_tag,
+        item.car_id,
+        Holder(item.holder),
+        moment(item.since),
+        int(item.seq),
+        item.shipment_id,
+        item.contract_id,
+        item.open,
+    )
+
+
+def _entry(item: MoveItem) -> Entry:
+    return Entry(
+        item.pk.removeprefix("KEY#"),
+        item.car_id,
+        item.contract_id,
+        item.shipment_id,
+        int(item.sk.removeprefix("MOVE#")),
+        Holder(item.from_kind),
+        Holder(item.holder_kind),
+        moment(item.at),
+        moment(item.recorded_at),
+        Event(item.event),
+        item.event_id,
     )
 
 
@@ -375,7 +634,13 @@ def _shipment(item: ShipmentItem) -> Shipment:
         state=State(item.state),
         since=moment(item.since),
         due_at=moment(item.due_at) if item.due_at else None,
+        sla=int(item.sla),
+        rings=int(item.rings),
+        rungs=int(item.rungs),
         rung=int(item.rung),
+        holder=Holder(item.holder),
+        held_first=Holder(item.held_first),
+        moves=int(item.moves),
         version=int(item.version),
         tracking=Tracking(item.carrier, item.number) if item.carrier and item.number else None,
         place=_position(item.place),

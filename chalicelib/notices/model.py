@@ -70,6 +70,11 @@ class AlreadySettled(Conflict):
 
 class Template(StrEnum):
     SMART_KEY_LINK = "smart_key_link"
+    KEY_QUESTION = "key_question"
+    """The carrier says delivered, the customer has said nothing."""
+    NOT_VERIFIED = "not_verified"
+    CHARGE_FAILED = "charge_failed"
+    PARTNER_MISSED = "partner_missed"
 
 
 WORDS = {
@@ -77,18 +82,38 @@ WORDS = {
         "ko": "[핸드오버] 차 여는 링크, 24시간\n{link}",
         "en": "[handover] Smart key\n{link}",
     },
+    Template.KEY_QUESTION: {
+        "ko": "[핸드오버] 열쇠 받으셨나요? 알려 주세요\n{link}",
+        "en": "[handover] Did your key arrive?\n{link}",
+    },
+    Template.NOT_VERIFIED: {
+        "ko": "[핸드오버] 운전 자격을 확인하지 못했어요\n{link}",
+        "en": "[handover] Licence not confirmed\n{link}",
+    },
+    Template.CHARGE_FAILED: {
+        "ko": "[핸드오버] 결제가 안 됐어요. 카드 확인\n{link}",
+        "en": "[handover] Payment failed\n{link}",
+    },
+    Template.PARTNER_MISSED: {
+        "ko": "[핸드오버] 늦어서 죄송해요. 새 시간 고르기\n{link}",
+        "en": "[handover] Sorry: pick a new time\n{link}",
+    },
 }
 """The link stands last: phones cut a final - off a link that something follows."""
 
 
 class Notice(Struct, frozen=True):
-    """Until `leased_until` no other run takes it up. `reason` says why it FAILED."""
+    """Until `leased_until` no other run takes it up. `reason` says why it FAILED.
+
+    A link's text names grant and number, and finds its contract by them; any other is about a contract.
+    """
 
     notice_id: str
-    grant_id: str
-    send_no: int
     template: Template
     leased_until: datetime
+    contract_id: str | None = None
+    grant_id: str | None = None
+    send_no: int | None = None
     state: State = START
     reason: str | None = None
 

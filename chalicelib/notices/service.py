@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Protocol
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from chalicelib.kernel.clock import Clock
 from chalicelib.kernel.errors import Conflict, NotFound
@@ -22,6 +23,9 @@ from chalicelib.notices.model import (
     Template,
     text_of,
 )
+
+CUSTOMER = "customer"
+"""The holder whom a text about a contract is for."""
 
 
 class Link(Protocol):
@@ -79,35 +83,50 @@ class NoticeService(Struct, frozen=True):
 
     def send_link(self, grant_id: str, send_no: int) -> None:
         """Heard twice, sent once. BeingSent while another run holds the lease: the event comes again."""
-        at, template = self.now(), Template.SMART_KEY_LINK
+        template = Template.SMART_KEY_LINK
         notice_id = keyed_id("ntc", grant_id, str(send_no), template)
-        notice = Notice(notice_id, grant_id, send_no, template, leased_until=at + LEASE)
+        until = self.now() + LEASE
+
+        def send(notice: Notice) -> Notice:
+            link = self.links.link(grant_id, send_no)
+            self._text(template, link.contract_id, link.holder, f"/k#{link.code}")
+            return replace(notice, contract_id=link.contract_id)
+
+        self._once(Notice(notice_id, template, until, grant_id=grant_id, send_no=send_no), send)
+
+    def tell(self, template: Template | None, contract_id: str, cause: str) -> None:
+        """The customer, once for each cause (a fact's id), with the way to `/my`; no template, no text."""
+        if template is None:
+            return
+        until = self.now() + LEASE
+
+        def send(notice: Notice) -> Notice:
+            self._text(template, contract_id, CUSTOMER, "/my")
+            return notice
+
+        self._once(Notice(keyed_id("ntc", cause, template), template, until, contract_id), send)
+
+    def _once(self, notice: Notice, send: Callable[[Notice], Notice]) -> None:
         with suppress(AlreadySettled):
-            self.store.claim(notice, at)
-            self._settle(notice, *self._tried(notice))
+            self.store.claim(notice, self.now())
+            try:
+                sent = send(notice)
+            except (SmsRefused, Conflict, NotFound) as problem:
+                self._settle(notice, Event.REFUSED, problem.code)
+            else:
+                self._settle(sent, Event.ACCEPTED, None)
 
-    def _tried(self, notice: Notice) -> tuple[Event, str | None]:
-        try:
-            self._send(notice)
-        except (SmsRefused, Conflict, NotFound) as problem:
-            return Event.REFUSED, problem.code
-        return Event.ACCEPTED, None
-
-    def _send(self, notice: Notice) -> None:
-        link = self.links.link(notice.grant_id, notice.send_no)
-        party = self.parties.party(link.contract_id, link.holder)
-        text = text_of(notice.template, party.language, link=f"{self.site_url}/k#{link.code}")
-        self.sms.send(party.phone, text)
+    def _text(self, template: Template, contract_id: str, holder: str, way: str) -> None:
+        party = self.parties.party(contract_id, holder)
+        self.sms.send(party.phone, text_of(template, party.language, link=self.site_url + way))
 
     def _settle(self, notice: Notice, event: Event, reason: str | None) -> None:
         at, state = self.now(), LIFE.after(notice.state, event)
         self.store.settle(notice, state, reason, at, self._sent(notice, at) if state == State.SENT else None)
 
     def _sent(self, notice: Notice, at: datetime) -> Fact:
-        data = {
-            "notice_id": notice.notice_id,
-            "grant_id": notice.grant_id,
-            "send_no": notice.send_no,
-            "template": notice.template.value,
-        }
-        return Fact.of("NoticeSent", "notices", notice.notice_id, at=at, id=self.new_id("evt"), data=data)
+        about = {"notice_id": notice.notice_id, "contract_id": notice.contract_id}
+        link = {"grant_id": notice.grant_id, "send_no": notice.send_no} if notice.grant_id else {}
+        data = about | link | {"template": notice.template.value}
+        name = "NoticeSent" if link else "CustomerTold"
+        return Fact.of(name, "notices", notice.notice_id, at=at, id=self.new_id("evt"), data=data)

@@ -20,8 +20,9 @@ class NoticeItem(Item):
     class Meta:
         table_name = table_name("notices")
 
-    grant_id = UnicodeAttribute()
-    send_no = NumberAttribute()
+    contract_id = UnicodeAttribute(null=True)
+    grant_id = UnicodeAttribute(null=True)
+    send_no = NumberAttribute(null=True)
     template = UnicodeAttribute()
     state = UnicodeAttribute()
     leased_until = UnicodeAttribute()
@@ -37,6 +38,7 @@ class NoticeStore:
         item = NoticeItem(
             f"NOTICE#{notice.notice_id}",
             "NOTICE",
+            contract_id=notice.contract_id,
             grant_id=notice.grant_id,
             send_no=notice.send_no,
             template=notice.template,

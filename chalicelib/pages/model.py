@@ -22,15 +22,17 @@ LOCKED_DOWN = {
 }
 
 
-def safety_headers(connect: str = "") -> dict[str, str]:
-    """`connect`: the one other origin the page may call."""
-    policy = LOCKED_DOWN | {"connect-src": f"'self' {connect}".strip()}
+def safety_headers(*connect: str, uses: tuple[str, ...] = ()) -> dict[str, str]:
+    """`connect`: the other origins the page may call. `uses`: camera, geolocation; both ask the person."""
+    policy = LOCKED_DOWN | {"connect-src": " ".join(("'self'", *filter(None, connect)))}
     return {
         "Content-Security-Policy": "; ".join(f"{name} {value}" for name, value in policy.items()),
         "Referrer-Policy": "no-referrer",
         "X-Robots-Tag": "noindex, nofollow",
         "X-Content-Type-Options": "nosniff",
-        "Permissions-Policy": "camera=(), microphone=(), geolocation=()",
+        "Permissions-Policy": ", ".join(
+            f"{name}=({'self' if name in uses else ''})" for name in ("camera", "microphone", "geolocation")
+        ),
         "Cross-Origin-Opener-Policy": "same-origin",
     }
 
@@ -77,6 +79,16 @@ class Trouble(Struct, frozen=True):
     since: datetime
 
 
+class Delayed(Struct, frozen=True):
+    """A handover or return that is in trouble. `parking_cost`: so far, of a car that stands locked out."""
+
+    appointment_id: str
+    contract_id: str
+    kind: str
+    since: datetime
+    parking_cost: int | None
+
+
 class Overview(Struct, frozen=True):
     """`oldest_due`: when the oldest timer that no sweep has taken ran out; None when none has."""
 
@@ -85,4 +97,6 @@ class Overview(Struct, frozen=True):
     funnel: Funnel
     troubles: tuple[Trouble, ...]
     more_troubles: bool
+    delayed: tuple[Delayed, ...]
+    more_delayed: bool
     oldest_due: datetime | None

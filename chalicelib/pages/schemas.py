@@ -8,11 +8,12 @@ from chalicelib.pages.model import MOST_ROWS, Funnel, Overview, Step
 
 
 class ConfigView(msgspec.Struct, frozen=True):
-    """What a page needs to sign somebody in; nothing here is secret."""
+    """What a page needs to sign somebody in, and to turn a card into a token; nothing here is secret."""
 
     region: str
     user_pool_client_id: str
     cognito_endpoint: str
+    payments_url: str
 
 
 class FunnelView(msgspec.Struct, frozen=True):
@@ -54,8 +55,19 @@ class TroubleView(msgspec.Struct, frozen=True):
     since: datetime
 
 
+class DelayedView(msgspec.Struct, frozen=True):
+    """`parking_cost`: so far, of a car that stands locked out."""
+
+    appointment_id: str
+    contract_id: str
+    kind: str
+    since: datetime
+    parking_cost: int | None
+
+
 class OverviewView(msgspec.Struct, frozen=True):
-    """`stuck` and `troubles` name the longest waiting; `more_troubles`: there are others."""
+    """`stuck` and `troubles` name the longest waiting, `delayed` the cars that nobody can open first;
+    `more_troubles`, `more_delayed`: there are others."""
 
     at: datetime
     day: date
@@ -63,6 +75,8 @@ class OverviewView(msgspec.Struct, frozen=True):
     stuck: list[StuckView]
     troubles: list[TroubleView]
     more_troubles: bool
+    delayed: list[DelayedView]
+    more_delayed: bool
     oldest_due: datetime | None
 
     @classmethod
@@ -81,5 +95,10 @@ class OverviewView(msgspec.Struct, frozen=True):
                 for each in overview.troubles
             ],
             more_troubles=overview.more_troubles,
+            delayed=[
+                DelayedView(each.appointment_id, each.contract_id, each.kind, each.since, each.parking_cost)
+                for each in overview.delayed
+            ],
+            more_delayed=overview.more_delayed,
             oldest_due=overview.oldest_due,
         )

@@ -5,7 +5,7 @@ from datetime import date, datetime
 from typing import Protocol
 
 from chalicelib.kernel.clock import KST, Clock
-from chalicelib.pages.model import MOST_ROWS, Funnel, Overview, Trouble
+from chalicelib.pages.model import MOST_ROWS, Delayed, Funnel, Overview, Trouble
 
 
 class Grants(Protocol):
@@ -21,21 +21,30 @@ class Shipments(Protocol):
         """The earliest timer that ran out before `at` and that no sweep has taken."""
 
 
+class Appointments(Protocol):
+    def troubles(self, limit: int) -> Sequence[Delayed]:
+        """Cars that nobody can open first, then longest in trouble."""
+
+
 class OverviewService:
-    def __init__(self, grants: Grants, shipments: Shipments, now: Clock) -> None:
+    def __init__(self, grants: Grants, shipments: Shipments, appointments: Appointments, now: Clock) -> None:
         self._grants = grants
         self._shipments = shipments
+        self._appointments = appointments
         self._now = now
 
     def overview(self) -> Overview:
         at = self._now()
         day = at.astimezone(KST).date()
         troubles = self._shipments.troubles(MOST_ROWS + 1)
+        delayed = self._appointments.troubles(MOST_ROWS + 1)
         return Overview(
             at=at,
             day=day,
             funnel=self._grants.funnel(day),
             troubles=tuple(troubles[:MOST_ROWS]),
             more_troubles=len(troubles) > MOST_ROWS,
+            delayed=tuple(delayed[:MOST_ROWS]),
+            more_delayed=len(delayed) > MOST_ROWS,
             oldest_due=self._shipments.oldest_due(at),
         )

@@ -320,6 +320,32 @@ def with_ask(asks: Sequence[datetime], at: datetime) -> tuple[datetime, ...]:
     return (*recent, at)
 
 
+HEARD_WITHIN = timedelta(minutes=15)
+"""A car that was silent for longer may be where no command reaches it."""
+
+
+class SelfTest(Struct, frozen=True):
+    """Whether the customer's smart key would open the car now; `reasons` when not."""
+
+    reasons: tuple[str, ...] = ()
+
+    @property
+    def passed(self) -> bool:
+        return not self.reasons
+
+
+NO_SMART_KEY = "no_smart_key"
+
+
+def self_test(grant: Grant, online: bool, last_seen: datetime | None, at: datetime) -> SelfTest:
+    faults = {
+        NO_SMART_KEY: not grant.is_live(at) or at < grant.not_before,
+        "car_offline": not online,
+        "car_silent": last_seen is None or last_seen <= at - HEARD_WITHIN,
+    }
+    return SelfTest(tuple(reason for reason, wrong in faults.items() if wrong))
+
+
 class StuckGrant(Struct, frozen=True):
     """A live grant whose car has not opened yet. `link_died`: its five tries were used up."""
 

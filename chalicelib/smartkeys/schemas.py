@@ -143,8 +143,17 @@ class SmartKeyLinkDied(Struct, frozen=True):
     send_no: int
 
 
-class KeyShipmentStranded(Struct, frozen=True):
-    """Heard: what KeyShipmentLate, KeyShipmentMisdelivered and KeyShipmentMismatched have in common."""
+class SmartKeyUnlocked(Struct, frozen=True):
+    """Published when the grant opened its car for the first time."""
+
+    grant_id: str
+    contract_id: str
+    at: datetime
+
+
+class Stranded(Struct, frozen=True):
+    """Heard: what KeyShipmentMisdelivered, KeyShipmentMismatched, KeyShipmentEscalated, ContractAtRisk and
+    CarLockedOut have in common."""
 
     contract_id: str
 

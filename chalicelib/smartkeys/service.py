@@ -7,7 +7,7 @@ from typing import Protocol, TypeVar
 
 from msgspec import Struct
 
-from chalicelib.kernel.clock import Clock
+from chalicelib.kernel.clock import Clock, stamp
 from chalicelib.kernel.errors import KeyReused, Malformed
 from chalicelib.kernel.facts import Fact
 from chalicelib.kernel.ids import keyed_id
@@ -15,6 +15,7 @@ from chalicelib.smartkeys.model import (
     AUTOMATIC,
     CUSTOMER,
     LIFE,
+    NO_SMART_KEY,
     RESCUE_WINDOW,
     SESSION_LIFE,
     AlreadyIssued,
@@ -29,6 +30,7 @@ from chalicelib.smartkeys.model import (
     LinkToSend,
     Order,
     ProofWrong,
+    SelfTest,
     Session,
     SessionEnded,
     State,
@@ -40,6 +42,7 @@ from chalicelib.smartkeys.model import (
     mark_of,
     phone_mark,
     proves_access,
+    self_test,
     session_token,
     with_ask,
 )
@@ -127,8 +130,8 @@ class Store(Protocol):
     def mark_sent(self, grant_id: str, at: datetime) -> None:
         """Only the first time counts; unknown grants are somebody else's."""
 
-    def mark_unlocked(self, grant_id: str, at: datetime) -> None:
-        """As `mark_sent`."""
+    def mark_unlocked(self, grant_id: str, at: datetime, fact: Fact) -> None:
+        """Only the first time counts, and is published in the same write."""
 
     def asks(self, phone: str) -> Sequence[datetime]: ...
     def save_asks(self, phone: str, seen: Sequence[datetime], asks: Sequence[datetime]) -> None:
@@ -310,8 +313,18 @@ class SmartKeyService(Struct, frozen=True):
         self.store.mark_sent(grant_id, at)
 
     def settled(self, grant_id: str, action: str, state: str, at: datetime) -> None:
-        if proves_access(action, state):
-            self.store.mark_unlocked(grant_id, at)
+        """The first time a grant opens its car is news; unknown grants are somebody else's."""
+        grant = self.store.grant(grant_id) if proves_access(action, state) else None
+        if grant and grant.unlocked_at is None:
+            self.store.mark_unlocked(grant_id, at, self._unlocked(grant, at))
+
+    def self_test(self, contract_id: str) -> SelfTest:
+        """Whether the customer's smart key would open the car, asked before somebody drives it there."""
+        grant = self.store.latest(contract_id, CUSTOMER)
+        if grant is None:
+            return SelfTest((NO_SMART_KEY,))
+        state = self.cars.car_state(grant.car_id)
+        return self_test(grant, state.online, state.last_seen, self.now())
 
     def funnel(self, day: date) -> Funnel:
         """Of the grants issued on that day in Seoul."""
@@ -337,6 +350,11 @@ class SmartKeyService(Struct, frozen=True):
         )
         fact = self._fact("SmartKeyLinkIssued", after.grant_id, after.contract_id, at, send_no=after.send_no)
         return link, fact
+
+    def _unlocked(self, grant: Grant, at: datetime) -> Fact:
+        data = {"grant_id": grant.grant_id, "contract_id": grant.contract_id, "at": stamp(at)}
+        now, name = self.now(), "SmartKeyUnlocked"
+        return Fact.of(name, "smartkeys", grant.grant_id, at=now, id=self.new_id("evt"), data=data)
 
     def _fact(self, type: str, grant_id: str, contract_id: str, at: datetime, **more: int) -> Fact:
         data = {"grant_id": grant_id, "contract_id": contract_id, **more}

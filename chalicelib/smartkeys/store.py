@@ -281,8 +281,8 @@ class SmartKeyStore:
     def mark_sent(self, grant_id: str, at: datetime) -> None:
         _once(grant_id, GrantItem.sent_at, at)
 
-    def mark_unlocked(self, grant_id: str, at: datetime) -> None:
-        _once(grant_id, GrantItem.unlocked_at, at)
+    def mark_unlocked(self, grant_id: str, at: datetime, fact: Fact) -> None:
+        _once(grant_id, GrantItem.unlocked_at, at, fact)
 
     def asks(self, phone: str) -> tuple[datetime, ...]:
         item = AsksItem.load(f"PHONE#{phone}", "ASKS")
@@ -336,7 +336,7 @@ def _link(write: AllOrNothing, link: Link, fact: Fact) -> None:
     write.fact(GrantItem, fact)
 
 
-def _once(grant_id: str, attribute: UnicodeAttribute, at: datetime) -> None:
+def _once(grant_id: str, attribute: UnicodeAttribute, at: datetime, fact: Fact | None = None) -> None:
     write = AllOrNothing()
     write.update(
         _grant_key(grant_id),
@@ -344,6 +344,8 @@ def _once(grant_id: str, attribute: UnicodeAttribute, at: datetime) -> None:
         only_if=GrantItem.pk.exists() & attribute.does_not_exist(),
         otherwise=GrantMoved,
     )
+    if fact:
+        write.fact(GrantItem, fact)
     with suppress(GrantMoved):
         write.commit()
 

@@ -10,7 +10,7 @@ from rich.table import Table
 
 from infra.local.cast import KINDS, Part
 from infra.local.race import Outcome
-from infra.local.scene import Scene
+from infra.local.scene import Scene, confirmed
 
 STATES = {"late": "stalled", "wrong_address": "wrong_address", "wrong_key": "wrong_key", "fine": "verified"}
 WORDS = {
@@ -27,6 +27,7 @@ class Seen:
     """The story's own counts, taken at the API and the SMS outbox."""
 
     contracts: int
+    paid: int
     links_sent: int
     links_opened: int
     unlocked: int
@@ -57,6 +58,7 @@ def seen(scene: Scene) -> Seen:
     opened = [part for part in stranded if part.outcome]
     return Seen(
         contracts=sum(bool(part.contract_id) for part in scene.parts),
+        paid=sum(bool(part.paid) for part in scene.parts),
         links_sent=sum(map(len, scene.texts().values())),
         links_opened=len(opened),
         unlocked=len(inside),
@@ -82,16 +84,39 @@ def recovery_lines(scene: Scene, saw: Seen) -> list[Line]:
     stranded = sum(count for kind, count in KINDS.items() if kind != "fine")
     offline = sum(part.offline for part in scene.parts)
     keys = Counter(part.key_state for part in scene.parts)
-    signed = {row["contract_id"]["S"] for row in scene.rows("contracts") if "contract_id" in row}
-    ours = sum(part.contract_id in signed for part in scene.parts)
     return [
-        Line("contracts of the promotion", saw.contracts, ours, sum(KINDS.values())),
+        *payment_lines(scene, saw),
         *(Line(what, keys[STATES[kind]], states[STATES[kind]], KINDS[kind]) for kind, what in WORDS.items()),
         Line("links sent", saw.links_sent, sum("sent_at" in row for row in held), stranded),
         Line("links opened", saw.links_opened, sum("opened_at" in row for row in held), stranded),
         Line("cars unlocked", saw.unlocked, sum("unlocked_at" in row for row in held), stranded - offline),
         Line("still stuck", saw.still_stuck, sum("unlocked_at" not in row for row in held), offline),
     ]
+
+
+def payment_lines(scene: Scene, saw: Seen) -> list[Line]:
+    """Paid as the customers heard, as the gateway says, in checkout's rows and in the contracts'."""
+    everyone, ours = sum(KINDS.values()), {part.contract_id for part in scene.parts}
+    contracts = [row for row in scene.rows("contracts") if row["sk"]["S"] == "CONTRACT"]
+    signed = [row for row in contracts if row["contract_id"]["S"] in ours]
+    rows = [_texts(row) for row in scene.rows("checkout")]
+    checkouts = [row for row in rows if row["sk"] == "CHECKOUT" and _refs(row) & ours]
+    captured = [row for row in checkouts if row["state"] == "CAPTURED"]
+    names = {row["pk"].removeprefix("CHECKOUT#") for row in checkouts}
+    asked = {row["payment_id"] for row in rows if row["sk"] == "PAYMENT" and row.get("checkout_id") in names}
+    taken = [each for each in scene.payments() if each["order_id"] in asked]
+    won = sum(amount for row in captured for _, _, amount in json.loads(row["items"]))
+    told = sum(part.paid for part in scene.parts)
+    return [
+        Line("contracts of the promotion", saw.contracts, len(signed), everyone),
+        Line("contracts paid", saw.paid, sum(map(confirmed, signed)), everyone),
+        Line("payments at the gateway", len(taken), len(captured), everyone),
+        Line("won at the gateway", sum(each["left"] for each in taken), won, told),
+    ]
+
+
+def _refs(checkout: dict[str, str]) -> set[str]:
+    return {ref for _, ref, _ in json.loads(checkout["items"])}
 
 
 def race_lines(race: Outcome) -> list[Line]:

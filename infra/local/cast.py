@@ -4,6 +4,7 @@ Fresh ids in every run; the same kinds in the same numbers.
 """
 
 import secrets
+import time
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -13,9 +14,10 @@ from typing import Any, TypeVar
 
 from chalicelib.contracts.model import label_hash
 from infra.local import histories
-from infra.local.client import Api
+from infra.local.client import Api, Unexpected
 
 WORKERS = 8
+CARD = "tok_story"
 CARRIERS = ("easypost", "aftership", "delivery-tracker")
 KINDS = {"late": 14, "wrong_address": 8, "wrong_key": 8, "fine": 170}
 """`wrong_key` comes in pairs: two keys swapped, of which one customer scans."""
@@ -23,6 +25,8 @@ OFFLINE = {"late": 2, "wrong_address": 1, "wrong_key": 0, "fine": 0}
 """Cars which are out of reach on purpose: their customers stay stuck, and each is named."""
 
 LATE = ("late", "late_at_the_door", "never_scanned")
+PATIENCE_SECONDS = 180.0
+"""A licence office or a payment gateway that did not answer is asked again after a minute."""
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -47,6 +51,7 @@ class Part:
     tracking: str
     token: str = ""
     contract_id: str = ""
+    paid: int = 0
     partner: int = -1
     key_state: str = ""
     outcome: str = ""
@@ -127,11 +132,6 @@ class Stage:
 
 
 def sign(stage: Stage, part: Part) -> None:
-    """The customer signs, and operations assign the car and its key."""
-    stage.ops.post(
-        "/v1/ops/cars",
-        {"car_id": part.car_id, "plate": part.plate, "model": "Kia Ray", "key_tags": [part.key_tag]},
-    ).expect(200, 201)
     driver = {
         "name": f"손님 {part.number + 1}",
         "phone": part.phone,
@@ -145,14 +145,43 @@ def sign(stage: Stage, part: Part) -> None:
             "plan_id": "promotion",
             "months": 6,
             "handover": handover,
-            "card_token": "tok_story",
+            "card_token": CARD,
             "drivers": [driver],
         },
     )
     part.contract_id = signed.expect(201)["contract_id"]
-    stage.ops.post(
-        f"/v1/ops/contracts/{part.contract_id}/assign", {"car_id": part.car_id, "key_tag": part.key_tag}
-    ).expect(200)
+
+
+def settle(stage: Stage, part: Part) -> None:
+    part.paid = pay(stage.customer(part), part.contract_id)
+
+
+def pay(customer: Api, contract_id: str, card_token: str = CARD) -> int:
+    """Once the licence is checked, the first month is reserved at the server's price and paid; how much."""
+    until(lambda: customer.get(f"/v1/contracts/{contract_id}").expect(200), "state", "awaiting_payment")
+    order = {"order_id": contract_id, "items": [{"kind": "contract_fee", "ref": contract_id}]}
+    checkout = customer.post("/v1/checkouts", order).expect(201)
+    path = f"/v1/checkouts/{checkout['checkout_id']}"
+    customer.post(f"{path}/capture", {"card_token": card_token}).expect(200, 202)
+    return int(until(lambda: customer.get(path).expect(200), "state", "CAPTURED")["payable"])
+
+
+def until(look: Callable[[], Any], name: str, wanted: str) -> Any:
+    """What was seen when `name` was as wanted at last; Unexpected when patience ends."""
+    end = time.monotonic() + PATIENCE_SECONDS
+    while (seen := look())[name] != wanted:
+        if time.monotonic() > end:
+            raise Unexpected(f"{name} is {seen[name]} and not {wanted} after {PATIENCE_SECONDS:.0f} s")
+        time.sleep(0.3)
+    return seen
+
+
+def assign(stage: Stage, part: Part) -> None:
+    """Operations give the contract its car and its key."""
+    car = {"car_id": part.car_id, "plate": part.plate, "model": "Kia Ray", "key_tags": [part.key_tag]}
+    stage.ops.post("/v1/ops/cars", car).expect(200, 201)
+    given = {"car_id": part.car_id, "key_tag": part.key_tag}
+    stage.ops.post(f"/v1/ops/contracts/{part.contract_id}/assign", given).expect(200)
 
 
 def pack(stage: Stage, part: Part, delta: timedelta) -> None:

@@ -36,7 +36,11 @@ def deploy(known: dict[str, Any]) -> dict[str, Any]:
     say("deploying tables, app and IoT")
     deployer = Deployer(place.session(), place.STAGE, place.ENDPOINT)
     deployer.tables()
-    parameters = {"CognitoEndpoint": place.ENDPOINT}
+    parameters = {
+        "CognitoEndpoint": place.ENDPOINT,
+        "PaymentsUrl": place.OFFICES_URL,
+        "OfficesUrl": place.OFFICES_URL,
+    }
     outputs = deployer.app(made, parameters)
     site = f"http://{outputs['RestAPIId']}.execute-api.localhost:{place.PORT}/api"
     deployer.app(made, {**parameters, "SiteUrl": site})
@@ -73,6 +77,7 @@ def _filled(outputs: dict[str, str], site: str, known: dict[str, Any]) -> dict[s
         "users": users,
         "sms_outbox_url": f"{place.ENDPOINT}/_ministack/sns/sms-messages",
         "carriers": {name: {"webhook_secret": _secret(f"carrier-{name}")} for name in CARRIERS},
+        "outside": {"payments_url": place.OFFICES_URL, "offices_url": place.OFFICES_URL},
         "mqtt": {"host": place.HOST, "port": place.MQTT_PORT, "ca_file": str(CA_FILE)},
         "things": {folder.name: {"dir": str(folder)} for folder in sorted(THINGS.iterdir())},
     }

@@ -1,10 +1,11 @@
-"""Runs the AWS emulator (ministack 1.5.33), in its own virtual environment, put right in three places.
+"""Runs the AWS emulator (ministack 1.5.33), in its own virtual environment, put right in four places.
 
 - `BIND_HOST` covers its HTTP port only; the MQTT listener asks asyncio for 0.0.0.0. Here every server it
   opens listens on 127.0.0.1.
 - It invokes the Lambda behind an EventBridge or IoT rule at once, in a new process when the others are busy,
   and forgets a failure. AWS queues such events, tries three times, then fills the dead letter queue. So do
   we, a few at a time: a batch of a hundred facts would start a hundred processes.
+- It speaks plain HTTP, which a bucket's policy refuses. What never leaves this machine counts as encrypted.
 - It unpacks the Lambda zip anew for every process. Here all share one copy, as read-only as `/var/task` is.
 """
 
@@ -82,10 +83,12 @@ class _SharedZip(zipfile.ZipFile):
 
 if __name__ == "__main__":
     asyncio.BaseEventLoop.create_server = _on_loopback  # type: ignore[assignment]
-    from ministack.app import main
+    from ministack import app
     from ministack.core import lambda_runtime
     from ministack.services import eventbridge, iot, lambda_svc
 
     lambda_runtime.zipfile = types.SimpleNamespace(**{**vars(zipfile), "ZipFile": _SharedZip})
     _queue_what_rules_invoke(lambda_svc, eventbridge, iot)
-    main()
+    pin = app.pin_request_origin
+    app.pin_request_origin = lambda source_ip, _: pin(source_ip, True)
+    app.main()

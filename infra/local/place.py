@@ -13,9 +13,20 @@ STACK_FILE = LOCAL / "stack.json"
 STAGE = "local"
 REGION = "ap-northeast-2"
 HOST = "127.0.0.1"
-PORT = int(os.environ.get("HANDOVER_PORT", "4566"))
-MQTT_PORT = int(os.environ.get("HANDOVER_MQTT_PORT", "8883"))
+
+
+def _port(variable: str, default: int) -> int:
+    text = os.environ.get(variable) or str(default)
+    if not text.isascii() or not text.isdigit() or not 0 < int(text) < 65536:
+        raise SystemExit(f"handover: {variable} is a port from 1 to 65535, not {text}")
+    return int(text)
+
+
+PORT = _port("HANDOVER_PORT", 4566)
+MQTT_PORT = _port("HANDOVER_MQTT_PORT", 8883)
+OFFICES_PORT = _port("HANDOVER_OFFICES_PORT", 4580)
 ENDPOINT = f"http://{HOST}:{PORT}"
+OFFICES_URL = f"http://{HOST}:{OFFICES_PORT}"
 KEY_ID = SECRET_KEY = "test"
 """The emulator's account root."""
 

@@ -13,12 +13,14 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
+from infra.local.cast import Part, cast, each, sign
 from infra.local.place import STAGE
-from infra.local.scene import Scene
+from infra.local.scene import Scene, enrol
 from infra.package import ROOT
 
 BUDGET = 3_000_000
 AMOUNT = 5_000
+BUYERS = 50
 PROCESSES = 16
 People = list[tuple[str, str]]
 """Pairs of customer id and contract id."""
@@ -83,8 +85,17 @@ class Outcome:
 
 
 def prepare(scene: Scene, attempts: int, count: Callable[[str, int], Callable[[int], None]]) -> Buyers:
-    """A fresh campaign whose coupons lie in the boxes of the story's customers."""
-    people = [(subject_of(part.token), part.contract_id) for part in scene.parts]
+    """A fresh campaign whose coupons lie in the boxes of customers who have signed and not paid yet."""
+    buyers = cast()[:BUYERS]
+    done = count("buyers with a contract", len(buyers))
+
+    def enter(part: Part) -> None:
+        enrol(scene.stack, part)
+        sign(scene.stage, part)
+        done(1)
+
+    each(buyers, enter)
+    people = [(subject_of(part.token), part.contract_id) for part in buyers]
     return stage(scene.stack, people, attempts, count("coupons registered", attempts))
 
 
@@ -161,6 +172,7 @@ def _environment(stack: dict[str, Any]) -> dict[str, str]:
         "AWS_DEFAULT_REGION": where["region"],
         "AWS_ACCESS_KEY_ID": where["access_key_id"],
         "AWS_SECRET_ACCESS_KEY": where["secret_access_key"],
+        "OFFICES_URL": stack["outside"]["offices_url"],
         "POWERTOOLS_METRICS_DISABLED": "true",
         "POWERTOOLS_METRICS_NAMESPACE": "handover",
     }

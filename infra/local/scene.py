@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -11,9 +12,8 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from infra.deploy import stack_name
 from infra.local import histories, people
-from infra.local.cast import Part, Stage, cast, each, pack, sign
+from infra.local.cast import Part, Stage, assign, cast, each, pack, settle, sign
 from infra.local.client import POOL, Api
 from infra.local.place import HOST, LOCAL, MQTT_PORT, STAGE, client
 from infra.local.processes import Process
@@ -24,7 +24,9 @@ THINGS = LOCAL / "story-things"
 BEHAVIOURS = LOCAL / "story-behaviours.json"
 FLEET = Process("story-fleet")
 FLEET_SECONDS = 60.0
-PLANNED_SECONDS = 90.0
+STILL_SECONDS = 60.0
+"""So long without any progress means that something is broken, and not slow."""
+
 WARM_CALLS = 32
 Count = Callable[[str, int], Callable[[int], None]]
 
@@ -56,11 +58,16 @@ class Scene:
 
     def invoke(self, function: str, event: dict[str, Any]) -> Any:
         """A background Lambda's own answer, as its schedule would get it."""
-        answer = client("lambda").invoke(FunctionName=function_name(function), Payload=json.dumps(event))
+        answer = client("lambda").invoke(FunctionName=f"{STAGE}-{function}", Payload=json.dumps(event))
         body = json.loads(answer["Payload"].read())
         if answer.get("FunctionError"):
             raise NotSet(f"{function} failed: {body}")
         return body
+
+    def payments(self) -> list[dict[str, Any]]:
+        """What the payment gateway itself says it took: order_id, amount and what is left of it."""
+        answer = POOL.request("GET", f"{self.stack['outside']['payments_url']}/payments")
+        return list(json.loads(answer.data)["payments"])
 
     def rows(self, context: str) -> list[dict[str, Any]]:
         """Every row of a context's table: bookkeeping after the play, never a serving path."""
@@ -72,26 +79,22 @@ class Scene:
         ]
 
 
-def function_name(function: str) -> str:
-    """The deployed name of the function that `.chalice/config.json` calls so."""
-    logical = "".join(word.capitalize() for word in function.split("_"))
-    found = client("cloudformation").describe_stack_resource(
-        StackName=stack_name(STAGE, "app"), LogicalResourceId=logical
-    )
-    return str(found["StackResourceDetail"]["PhysicalResourceId"])
-
-
 def set_scene(stack: dict[str, Any], count: Count) -> Scene:
     """Everything up to the moment the carriers have the parcels."""
     now = datetime.now(UTC)
     scene = Scene(stack, stage_of(stack), cast(), histories.delta(now))
     _do(count, "customers", scene.parts, lambda part: enrol(stack, part))
     stranded = [part for part in scene.parts if part.stranded]
+    FLEET.stop()
+    shutil.rmtree(THINGS, ignore_errors=True)  # those of an earlier stack, which knows them no more
     shop = Workshop(workshop().iot, workshop().key_of, THINGS)
     _do(count, "cars with a telematics unit", stranded, lambda part: shop.provision(part.car_id))
     _start_fleet(stranded, Path(stack["mqtt"]["ca_file"]))
-    _do(count, "contracts signed, cars assigned", scene.parts, lambda part: sign(scene.stage, part))
-    _wait_until_planned(scene, count("shipments planned", len(scene.parts)))
+    _do(count, "contracts signed", scene.parts, lambda part: sign(scene.stage, part))
+    _do(count, "first months paid", scene.parts, lambda part: settle(scene.stage, part))
+    _wait(count, "contracts confirmed", scene, "contracts", confirmed)
+    _do(count, "cars assigned", scene.parts, lambda part: assign(scene.stage, part))
+    _wait(count, "shipments planned", scene, "keys", lambda row: row["sk"]["S"] == "SHIPMENT")
     _do(count, "keys packed and handed over", scene.parts, lambda part: pack(scene.stage, part, scene.delta))
     warm = scene.stage.public
     _do(count, "functions warmed", range(WARM_CALLS), lambda _: warm.get("/v1/plans").expect(200))
@@ -125,24 +128,31 @@ def enrol(stack: dict[str, Any], part: Part) -> None:
 
 def _start_fleet(stranded: list[Part], ca_file: Path) -> None:
     BEHAVIOURS.write_text(json.dumps({part.car_id: ["offline"] for part in stranded if part.offline}))
-    FLEET.stop()
     command = [sys.executable, "-m", "infra.local.car", "--things", str(THINGS), "--ca", str(ca_file)]
     where = ["--host", HOST, "--port", str(MQTT_PORT), "--behaviours", str(BEHAVIOURS)]
     FLEET.start(command + where, dict(os.environ), ROOT)
     FLEET.wait_for("ready:", FLEET_SECONDS)
 
 
-def _wait_until_planned(scene: Scene, done: Callable[[int], None]) -> None:
-    """Planning is the work of a fact's consumer, so it follows the assignment by a moment."""
+def confirmed(row: dict[str, Any]) -> bool:
+    """Paid, as contracts heard from the checkout."""
+    return row["sk"]["S"] == "CONTRACT" and row["state"]["S"] not in ("applied", "awaiting_payment")
+
+
+def _wait(
+    count: Count, what: str, scene: Scene, context: str, counts: Callable[[dict[str, Any]], bool]
+) -> None:
+    """Until every contract has a row that counts: the work of a fact's consumer follows by a moment."""
     ours = {part.contract_id for part in scene.parts}
-    until, planned = time.monotonic() + PLANNED_SECONDS, 0
-    while planned < len(ours):
-        if time.monotonic() > until:
-            raise NotSet(f"only {planned} of {len(ours)} shipments were planned")
-        rows = scene.rows("keys")
-        now = sum(row["sk"]["S"] == "SHIPMENT" and row["contract_id"]["S"] in ours for row in rows)
-        done(now - planned)
-        planned = now
+    done, moved, seen = count(what, len(ours)), time.monotonic(), 0
+    while seen < len(ours):
+        rows = scene.rows(context)
+        now = sum(counts(row) and row["contract_id"]["S"] in ours for row in rows)
+        moved = time.monotonic() if now > seen else moved
+        if time.monotonic() > moved + STILL_SECONDS:
+            raise NotSet(f"only {now} of {len(ours)}: {what}")
+        done(now - seen)
+        seen = now
         time.sleep(0.5)
 
 

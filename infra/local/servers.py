@@ -1,4 +1,4 @@
-"""What runs in the background: the emulator, and the process with the simulated cars."""
+"""What runs in the background: the emulator, the outside services, and the simulated cars."""
 
 import os
 import socket
@@ -11,6 +11,7 @@ from infra.local.processes import Process
 from infra.package import ROOT
 
 EMULATOR = Process("emulator")
+OFFICES = Process("offices")
 FLEET = Process("fleet")
 TEMPORARY = LOCAL / "tmp"
 START_SECONDS = 60.0
@@ -38,6 +39,14 @@ def start_emulator() -> None:
     EMULATOR.start([str(python), str(Path(__file__).with_name("emulator.py"))], environment, LOCAL)
     EMULATOR.wait_for("Running on", START_SECONDS)
     EMULATOR.wait_for(f"MQTT listening on port {place.MQTT_PORT}", START_SECONDS)
+
+
+def start_offices() -> None:
+    """The payment gateway and the licence and recall offices."""
+    must_be_free(place.OFFICES_PORT, "HANDOVER_OFFICES_PORT")
+    command = [sys.executable, "-m", "infra.local.offices", "--port", str(place.OFFICES_PORT)]
+    OFFICES.start(command, dict(os.environ), ROOT)
+    OFFICES.wait_for("ready:", START_SECONDS)
 
 
 def must_be_free(port: int, variable: str) -> None:

@@ -25,7 +25,15 @@ from infra.local.demo import BEHAVIOURS_FILE
 from infra.local.deployment import CA_FILE, deploy, say, sources
 from infra.local.place import LOCAL, STACK_FILE, StackProblem
 from infra.local.processes import running
-from infra.local.servers import EMULATOR, FLEET, TEMPORARY, start_emulator, start_fleet
+from infra.local.servers import (
+    EMULATOR,
+    FLEET,
+    OFFICES,
+    TEMPORARY,
+    start_emulator,
+    start_fleet,
+    start_offices,
+)
 from infra.local.things import THINGS
 from infra.package import NotPackaged
 
@@ -61,8 +69,10 @@ def _up() -> dict[str, Any]:
         _stop()
         say("starting the emulator")
         start_emulator()
-    elif STACK_FILE.exists() and (where := _known()["aws"]["endpoint_url"]) != place.ENDPOINT:
-        raise Elsewhere(f"the local stack is already up at {where}; make down first, or use its port")
+    else:
+        _must_be_here()
+    if OFFICES.pid() is None:
+        start_offices()
     wanted = sources()
     if not STACK_FILE.exists() or not DEPLOYED.exists() or DEPLOYED.read_text() != wanted:
         FLEET.stop()
@@ -73,6 +83,14 @@ def _up() -> dict[str, Any]:
     elif FLEET.pid() is None:
         _drive()
     return _known()
+
+
+def _must_be_here() -> None:
+    """What is deployed knows the ports it was deployed with."""
+    known = _known()
+    for there in (known.get("aws", {}).get("endpoint_url"), *known.get("outside", {}).values()):
+        if there not in (None, place.ENDPOINT, place.OFFICES_URL):
+            raise Elsewhere(f"the local stack is already up at {there}; make down first, or use its port")
 
 
 def _drive() -> None:

@@ -85,10 +85,11 @@ def customers_scan(scene: Scene, show: Show) -> None:
 
 
 def sweep(scene: Scene, show: Show) -> None:
-    """The deadline job, invoked until nothing is due any more."""
+    """The deadline job, invoked until nothing is due any more: each key climbs its ladder rung by rung."""
     done = show.count("overdue keys found by the sweep", KINDS["late"])
-    while claimed := scene.invoke("keys_sweep", {})["claimed"]:
-        done(claimed)
+    while scene.invoke("keys_sweep", {})["claimed"]:
+        pass
+    done(accounts.shipments(scene)[accounts.STATES["late"]])
 
 
 def look(scene: Scene) -> None:
@@ -101,18 +102,28 @@ def look(scene: Scene) -> None:
 
 
 def links(scene: Scene, show: Show) -> dict[str, str]:
-    """Phone -> code of every link that arrived by SMS, waited for until all are there or patience ends."""
+    """Phone -> code of every link that arrived by SMS."""
     expected = sum(part.stranded for part in scene.parts)
     done = show.count("links sent by SMS", expected)
     found: dict[str, str] = {}
-    until = time.monotonic() + PATIENCE_SECONDS
-    while len(found) < expected and time.monotonic() < until:
+
+    def look() -> int:
         texts = {phone: LINK.search(sent[-1]) for phone, sent in scene.texts().items() if sent}
         codes = {phone: link[2] for phone, link in texts.items() if link}
         done(len(codes) - len(found))
-        found = codes
-        time.sleep(0.5)
+        found.update(codes)
+        return len(found)
+
+    patiently(look, expected)
     return found
+
+
+def patiently(count: Callable[[], int], enough: int) -> None:
+    """Until there are enough, or nothing has moved for too long: facts travel at the machine's own pace."""
+    seen, moved = 0, time.monotonic()
+    while (now := count()) < enough and time.monotonic() < moved + PATIENCE_SECONDS:
+        seen, moved = now, time.monotonic() if now > seen else moved
+        time.sleep(0.5)
 
 
 def open_cars(scene: Scene, codes: dict[str, str], show: Show) -> None:
@@ -147,11 +158,7 @@ def press(holder: Api) -> str:
 def recovered(scene: Scene) -> None:
     """The last facts travel: each unlocked car is noted on its grant by a consumer of the bus."""
     inside = sum(part.outcome in accounts.GOT_IN for part in scene.parts)
-    until = time.monotonic() + PATIENCE_SECONDS
-    while time.monotonic() < until:
-        if sum("unlocked_at" in grant for grant in accounts.grants(scene)) >= inside:
-            return
-        time.sleep(0.5)
+    patiently(lambda: sum("unlocked_at" in grant for grant in accounts.grants(scene)), inside)
 
 
 def play(scene: Scene, show: Show) -> None:
@@ -211,7 +218,8 @@ def invite(console: Console, scene: Scene) -> None:
 def main() -> int:
     """Ctrl-C, or the end of the process that asked for it, ends all of it."""
     console = Console()
-    signal.signal(signal.SIGTERM, lambda *_: signal.raise_signal(signal.SIGINT))
+    for stop in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(stop, signal.default_int_handler)
     try:
         scene, adds_up = told(console, up())
         if not adds_up:

@@ -10,12 +10,15 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
+from chalicelib.kernel.deadlines import SHARDS
 from tests.bench.record import Call, Case, record, unplain
 from tests.conftest import NOON
 
 WRITES = ("PutItem", "UpdateItem", "DeleteItem", "TransactWriteItems")
-CLOSED = (100, 1_000)
+CLOSED = (1_000, 10_000)
 DUE = 96
+MODELLED = (1_000, 10_000, 100_000, 1_000_000)
+STORM, SQUALL = 5_000, 200
 
 
 def size(row: dict[str, Any]) -> int:
@@ -59,12 +62,33 @@ def use_case(case: Case, goal_writes: int | None) -> None:
 
 
 def sweep(closed: int) -> None:
-    """`closed` shipments proven home, 96 overdue, one sweep."""
+    """`closed` shipments proven home, 96 overdue, one sweep, on DynamoDB."""
     from tests.bench.sweeping import swept
 
     report = swept(closed, DUE, NOON + timedelta(days=30))
-    told(f"sweep beside {closed:,} closed shipments, {DUE} due", report.rows_read, "rows read", DUE + 16)
+    told(f"sweep beside {closed:,} closed shipments, {DUE} due", report.found, "rows read", DUE + SHARDS)
     told("  its queries", report.queries, "queries", None)
+
+
+def modelled_sweep(shipments: int) -> None:
+    """The same among so many shipments, a tenth of them on their way, on a modelled table."""
+    from tests.bench.sweeping import modelled
+
+    counted = modelled(shipments, DUE, NOON + timedelta(days=30))
+    name = f"sweep among {shipments:,} shipments (modelled), {DUE} due"
+    told(name, counted.rows, "rows read", DUE + SHARDS)
+    told("  its calls: queries, rings and the calendar", counted.calls, "calls", DUE + SHARDS + 1)
+
+
+def webhooks() -> None:
+    """A storm of carriers' webhooks, a tenth of them told twice."""
+    from tests.bench.storm import squall, storm
+
+    for name, outcome in (("storm", storm(STORM, NOON)), ("squall on DynamoDB", squall(SQUALL, NOON))):
+        wrong = outcome.lost + outcome.doubled + outcome.astray
+        told(f"{name}: {outcome.webhooks:,} webhooks, lost, doubled or astray", wrong, "scans", 0)
+        told(f"{name}: calls for each", outcome.calls / outcome.webhooks, "calls", None)
+    told(f"{name}: write units for each", outcome.units / outcome.webhooks, "WCU", None)
 
 
 def main() -> None:
@@ -79,6 +103,9 @@ def main() -> None:
     told("command: payload", len(unplain(published[0].arguments["payload"])), "bytes", 512)
     for closed in CLOSED:
         sweep(closed)
+    for shipments in MODELLED:
+        modelled_sweep(shipments)
+    webhooks()
 
 
 if __name__ == "__main__":

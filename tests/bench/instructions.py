@@ -20,6 +20,7 @@ def environment() -> dict[str, str]:
         "PYTHONHASHSEED": "0",
         "PYTHONPATH": str(ROOT),
         "STAGE": "test",
+        "AWS_LAMBDA_FUNCTION_NAME": "test-api",
         "AWS_DEFAULT_REGION": "ap-northeast-2",
         "AWS_ACCESS_KEY_ID": "bench",
         "AWS_SECRET_ACCESS_KEY": "bench",

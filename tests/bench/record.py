@@ -129,9 +129,7 @@ class Shop:
         return Case(name, event, calls, before, dict(_written(calls)))
 
 
-def _contract(shop: Shop) -> str:
-    car = {"car_id": CAR, "plate": "12가 3456", "model": "Ray", "key_tags": ["tag-1"]}
-    shop.post("/v1/ops/cars", {}, car, OPS, "car")
+def _signed(shop: Shop, key: str) -> str:
     driver = {
         "name": "김하나",
         "phone": "010-1234-5678",
@@ -148,7 +146,16 @@ def _contract(shop: Shop) -> str:
         "card_token": "tok_1",
         "drivers": [driver],
     }
-    contract_id = str(shop.post("/v1/contracts", {}, order, KIM, "sign")["contract_id"])
+    return str(shop.post("/v1/contracts", {}, order, KIM, key)["contract_id"])
+
+
+def _with_a_car(shop: Shop) -> str:
+    from tests.contracts.examples import confirmed
+
+    contract_id = _signed(shop, "sign")
+    confirmed(contract_id, amount=370_000)
+    car = {"car_id": CAR, "plate": "12가 3456", "model": "Ray", "key_tags": ["tag-1"]}
+    shop.post("/v1/ops/cars", {}, car, OPS, "car")
     assigned = {"car_id": CAR, "key_tag": "tag-1"}
     shop.post("/v1/ops/contracts/{contract_id}/assign", {"contract_id": contract_id}, assigned, OPS, "assign")
     return contract_id
@@ -245,8 +252,8 @@ def record(folder: Path) -> list[Case]:
     folder.mkdir(parents=True, exist_ok=True)
     with mock_aws(), strict(), recorded() as every:
         shop = Shop(every)
-        contract_id = _contract(shop)
-        cases = [reading(shop, contract_id), redemption(shop, contract_id), command(shop, contract_id)]
+        driven, unpaid = _with_a_car(shop), _signed(shop, "sign another")
+        cases = [reading(shop, driven), redemption(shop, unpaid), command(shop, driven)]
     for case in cases:
         (folder / f"{case.name}.json").write_text(json.dumps(asdict(case)))
     return cases

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from chalicelib.checkout.model import Checkout, Item, Kind, Order
-from chalicelib.checkout.service import CheckoutService
-from chalicelib.checkout.store import CheckoutStore
+from chalicelib.checkout.service import CheckoutService, PaymentService
+from chalicelib.checkout.store import CheckoutStore, PaymentStore
 from chalicelib.coupons.model import Campaign
 from chalicelib.coupons.service import CouponService
 from chalicelib.coupons.store import CouponStore
@@ -17,7 +17,8 @@ from chalicelib.kernel.auth import Caller
 from chalicelib.kernel.done import Done
 from chalicelib.kernel.facts import Fact
 from chalicelib.kernel.tables import AllOrNothing
-from tests.checkout.memory import MemoryCheckouts, PriceList
+from tests.checkout.bank import GOOD, Bank
+from tests.checkout.memory import MemoryCheckouts, MemoryPayments, PriceList
 from tests.conftest import Hands
 from tests.coupons.conftest import coupon_service, stored_facts
 from tests.coupons.examples import campaign_of, coupons_of
@@ -39,6 +40,22 @@ class Shop:
     checkout: CheckoutService
     prices: PriceList
     facts: Callable[[], list[Fact]]
+    bank: Bank
+
+    @property
+    def payments(self) -> PaymentService:
+        return self.checkout.payments
+
+    def reserved(self, by: Caller, key: str = "k1") -> str:
+        return self.reserve(None, by, key).value.checkout_id
+
+    def capture(
+        self, checkout_id: str, by: Caller, card_token: str = GOOD, key: str = "c1"
+    ) -> Done[Checkout]:
+        return self.checkout.capture(checkout_id, card_token, by, key)
+
+    def said(self) -> list[str]:
+        return [fact.type for fact in self.facts()]
 
     def reserve(self, coupon_id: str | None, by: Caller, key: str) -> Done[Checkout]:
         return self.checkout.reserve(order_of(coupon_id, ref=f"con_{by.id}"), by, key)
@@ -61,13 +78,16 @@ def memory_begin(attempts: int = 5) -> MemoryWrite:
 
 @pytest.fixture(params=["memory", "dynamodb"])
 def shop(request: pytest.FixtureRequest, clock: Hands, new_id: Callable[[str], str]) -> Shop:
-    prices = PriceList({(f"con_{name}", name): FEE for name in ("kim", "lee")})
+    prices, bank = PriceList({(f"con_{name}", name): FEE for name in ("kim", "lee")}), Bank()
     if request.param == "dynamodb":
         client = request.getfixturevalue("dynamodb")
         coupons = coupon_service(CouponStore(), clock, new_id)
-        checkout = CheckoutService(CheckoutStore(), coupons, prices, AllOrNothing, clock, new_id)
-        return Shop(coupons, checkout, prices, functools.partial(stored_facts, client, "test-checkout"))
+        payments = PaymentService(PaymentStore(), bank, AllOrNothing, clock)
+        checkout = CheckoutService(CheckoutStore(), coupons, prices, payments, AllOrNothing, clock, new_id)
+        facts = functools.partial(stored_facts, client, "test-checkout")
+        return Shop(coupons, checkout, prices, facts, bank)
     coupons = coupon_service(MemoryCoupons(), clock, new_id)
     store = MemoryCheckouts()
-    checkout = CheckoutService(store, coupons, prices, memory_begin, clock, new_id)
-    return Shop(coupons, checkout, prices, functools.partial(list, store.facts))
+    payments = PaymentService(MemoryPayments(), bank, memory_begin, clock)
+    checkout = CheckoutService(store, coupons, prices, payments, memory_begin, clock, new_id)
+    return Shop(coupons, checkout, prices, lambda: list(store.facts), bank)

@@ -17,7 +17,7 @@ from datetime import datetime
 from typing import Any, Protocol
 
 from chalicelib.checkout.model import Checkout, Item, Kind, Order
-from chalicelib.checkout.service import CheckoutService
+from chalicelib.checkout.service import CheckoutService, PaymentService
 from chalicelib.coupons.model import (
     BudgetExhausted,
     Campaign,
@@ -36,7 +36,8 @@ from chalicelib.coupons.service import CACHE_AGE, Budgets, CouponService
 from chalicelib.kernel.auth import Caller
 from chalicelib.kernel.errors import Busy
 from chalicelib.kernel.facts import Fact
-from tests.checkout.memory import PriceList
+from tests.checkout.bank import Bank
+from tests.checkout.memory import MemoryPayments, PriceList
 from tests.checkout.stage import Stage
 from tests.conftest import Hands
 from tests.coupons.examples import OLGA, SECRET
@@ -142,8 +143,9 @@ class Play:
         """A process of its own: it shares the stores, not the caches."""
         budgets = Budgets(self.world.coupons, self.clock, choose=self.rng.choice, pause=self._pause)
         coupons = CouponService(self.world.coupons, budgets, lambda: SECRET, self.clock, self._new_id)
+        payments = PaymentService(MemoryPayments(), Bank(), self.world.begin, self.clock)
         return CheckoutService(
-            self.world.checkouts, coupons, self.prices, self.world.begin, self.clock, self._new_id
+            self.world.checkouts, coupons, self.prices, payments, self.world.begin, self.clock, self._new_id
         )
 
     def _new_id(self, prefix: str) -> str:

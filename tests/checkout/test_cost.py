@@ -4,12 +4,14 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
-from chalicelib.checkout.service import CheckoutService
-from chalicelib.checkout.store import CheckoutStore
+from chalicelib.checkout.service import CheckoutService, PaymentService
+from chalicelib.checkout.store import CheckoutStore, PaymentStore
 from chalicelib.coupons.model import BudgetExhausted, CodeRefused
 from chalicelib.coupons.store import CouponStore
 from chalicelib.kernel.tables import AllOrNothing
+from tests.checkout.bank import Bank
 from tests.checkout.conftest import FEE, Shop
 from tests.checkout.memory import PriceList
 from tests.checkout.meter import metered
@@ -25,8 +27,10 @@ def shop(dynamodb: Any, clock: Hands, new_id: Callable[[str], str]) -> Shop:
     """Prices cost nothing here: what contracts reads is its own to count."""
     coupons = coupon_service(CouponStore(), clock, new_id)
     prices = PriceList({("con_kim", "kim"): FEE})
-    checkout = CheckoutService(CheckoutStore(), coupons, prices, AllOrNothing, clock, new_id)
-    return Shop(coupons, checkout, prices, list)
+    bank = Bank()
+    payments = PaymentService(PaymentStore(), bank, AllOrNothing, clock)
+    checkout = CheckoutService(CheckoutStore(), coupons, prices, payments, AllOrNothing, clock, new_id)
+    return Shop(coupons, checkout, prices, list, bank)
 
 
 def test_a_redemption_is_one_transaction_of_five_rows_and_no_read(shop: Shop) -> None:
@@ -99,9 +103,9 @@ def test_a_refusal_of_another_process_is_a_proof_and_no_write(
     with pytest.raises(BudgetExhausted):
         shop.reserve(coupons[1], KIM, "k1")
     elsewhere = coupon_service(CouponStore(), clock, new_id)
-    other = CheckoutService(CheckoutStore(), elsewhere, shop.prices, AllOrNothing, clock, new_id)
+    other = replace(shop.checkout, coupons=elsewhere)
     with metered() as meter, pytest.raises(BudgetExhausted):
-        Shop(elsewhere, other, shop.prices, list).reserve(coupons[1], KIM, "k1")
+        Shop(elsewhere, other, shop.prices, list, shop.bank).reserve(coupons[1], KIM, "k1")
     assert dict(meter.calls) == {"GetItem": 2, "TransactGetItems": 1}
 
 

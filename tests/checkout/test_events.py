@@ -1,6 +1,8 @@
 """The sample files of this context's entry points, as the gateway and the stream would hand them over."""
 
 import json
+from collections.abc import Iterable
+from datetime import timedelta
 from types import SimpleNamespace
 from typing import Any
 
@@ -8,9 +10,12 @@ import boto3
 import pytest
 import time_machine
 
-from chalicelib.handlers.checkout import checkout_publish
+from chalicelib.handlers.checkout import checkout_publish, checkout_sweep
 from chalicelib.handlers.coupons import coupons_issue
 from chalicelib.kernel import aws
+from infra.local.bank import Bank
+from tests import bank
+from tests.api import Api
 from tests.conftest import NOON, ROOT
 from tests.coupons.examples import SECRET
 
@@ -22,6 +27,7 @@ STORY = (
     ("coupons-8-register", 201),
     ("checkout-1-reserve", 201),
     ("checkout-2-look", 200),
+    ("checkout-3-capture", 200),
 )
 
 
@@ -29,18 +35,41 @@ def read(path: str) -> Any:
     return json.loads((EVENTS / path).read_text())
 
 
-@pytest.mark.usefixtures("api")
-def test_the_sample_requests_tell_one_story_and_all_succeed() -> None:
+@pytest.fixture
+def gateway(api: Api) -> Bank:
+    aws.client("secretsmanager").create_secret(Name="test/handover/code-key", SecretString=SECRET)
+    return bank.fresh()
+
+
+def test_the_sample_requests_tell_one_story_and_all_succeed(gateway: Bank) -> None:
+    with time_machine.travel(NOON, tick=False):
+        answer = tell(STORY)
+    assert (answer["payable"], answer["state"]) == (455_000, "CAPTURED")
+    assert [it["amount"] for it in gateway.listing()["payments"]] == [455_000]
+
+
+def test_the_schedule_settles_what_the_gateway_did_not_answer(gateway: Bank) -> None:
+    with time_machine.travel(NOON, tick=False) as clock:
+        tell(STORY[:-1])
+        gateway.away = True
+        assert tell([("checkout-3-capture", 202)])["state"] == "CAPTURING"
+        gateway.away = False
+        clock.shift(timedelta(minutes=1))
+        report = checkout_sweep(read("schedule/checkout_sweep.json"), SimpleNamespace())
+        assert report == {"found": 1, "claimed": 1, "queries": 16}
+        assert tell([("checkout-2-look", 200)])["state"] == "CAPTURED"
+
+
+def tell(story: Iterable[tuple[str, int]]) -> Any:
+    """The last answer."""
     from app import app
 
-    aws.client("secretsmanager").create_secret(Name="test/handover/code-key", SecretString=SECRET)
-    with time_machine.travel(NOON, tick=False):
-        for name, wanted in STORY:
-            answer = app(read(f"http/{name}.json"), SimpleNamespace())
-            assert answer["statusCode"] == wanted, (name, answer["body"])
-            if name.endswith("ask-for-codes"):
-                coupons_issue(read("bus/coupons_issue.json"), SimpleNamespace())
-    assert json.loads(answer["body"])["payable"] == 455_000
+    for name, wanted in story:
+        answer = app(read(f"http/{name}.json"), SimpleNamespace())
+        assert answer["statusCode"] == wanted, (name, answer["body"])
+        if name.endswith("ask-for-codes"):
+            coupons_issue(read("bus/coupons_issue.json"), SimpleNamespace())
+    return json.loads(answer["body"])
 
 
 def test_every_sample_request_is_part_of_the_story() -> None:

@@ -8,6 +8,8 @@ import time_machine
 
 from chalicelib import wiring
 from chalicelib.kernel import aws
+from infra.local.bank import Bank
+from tests import bank
 from tests.api import Api, bearer, is_problem
 from tests.conftest import NOON
 from tests.contracts.examples import sign_body
@@ -61,6 +63,7 @@ def test_an_order_is_reserved_at_the_servers_price(api: Api, contract_id: str, c
         "points_used": 0,
         "payable": FEE - 5_000,
         "expires_at": "2026-03-02T03:15:00Z",
+        "declined": None,
     }
     assert api.get(f"/v1/checkouts/{checkout['checkout_id']}", by=KIM).json_body == checkout
     campaign = api.get(f"/v1/ops/campaigns/{coupons[0].split('.')[0]}", by=OPS).json_body
@@ -154,3 +157,83 @@ def test_reserving_needs_a_key_and_a_sign_in(api: Api, contract_id: str) -> None
 @pytest.mark.parametrize("checkout_id", ["chk_nobody", "x" * 3_000])
 def test_unknown_checkouts_are_not_found(api: Api, checkout_id: str) -> None:
     assert is_problem(api.get(f"/v1/checkouts/{checkout_id}", by=KIM), 404)
+
+
+# --- paying ------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def gateway(api: Api) -> Bank:
+    return bank.fresh()
+
+
+@pytest.fixture
+def path(api: Api, contract_id: str) -> str:
+    """Of Kim's reservation."""
+    checkout = api.post("/v1/checkouts", order(contract_id), by=KIM, key="k1").json_body
+    return f"/v1/checkouts/{checkout['checkout_id']}"
+
+
+CARD = {"card_token": "tok_visa"}
+
+
+def test_a_reservation_is_paid_with_a_card(api: Api, gateway: Bank, path: str) -> None:
+    answer = api.post(f"{path}/capture", CARD, by=KIM, key="c1")
+    assert (answer.status_code, answer.json_body["state"]) == (200, "CAPTURED")
+    again = api.post(f"{path}/capture", CARD, by=KIM, key="c1")
+    assert (again.json_body, again.headers["Idempotent-Replayed"]) == (answer.json_body, "true")
+    assert api.get(path, by=KIM).json_body == answer.json_body
+    assert [it["amount"] for it in gateway.listing()["payments"]] == [FEE]
+
+
+def test_a_declined_card_says_why_and_another_may_pay(api: Api, gateway: Bank, path: str) -> None:
+    answer = api.post(f"{path}/capture", {"card_token": "tok_declined"}, by=KIM, key="c1")
+    assert is_problem(answer, 422, "CARD_DECLINED")
+    assert answer.json_body["reason"] == "limit"
+    standing = api.get(path, by=KIM).json_body
+    assert (standing["state"], standing["declined"]) == ("RESERVED", "limit")
+    assert is_problem(api.post(f"{path}/capture", CARD, by=KIM, key="c1"), 422, "KEY_REUSED")
+    assert api.post(f"{path}/capture", CARD, by=KIM, key="c2").json_body["state"] == "CAPTURED"
+
+
+def test_without_the_gateway_s_answer_it_is_accepted_and_settles_later(
+    api: Api, gateway: Bank, path: str
+) -> None:
+    gateway.away = True
+    answer = api.post(f"{path}/capture", CARD, by=KIM, key="c1")
+    assert (answer.status_code, answer.json_body["state"]) == (202, "CAPTURING")
+    gateway.away = False
+    later = api.post(f"{path}/capture", CARD, by=KIM, key="c1")
+    assert (later.status_code, later.json_body["state"]) == (200, "CAPTURED")
+    assert len(gateway.listing()["payments"]) == 1
+
+
+def test_a_fee_is_paid_once_however_often_it_is_reserved(
+    api: Api, gateway: Bank, contract_id: str, path: str
+) -> None:
+    other = api.post("/v1/checkouts", order(contract_id), by=KIM, key="k2").json_body["checkout_id"]
+    assert api.post(f"{path}/capture", CARD, by=KIM, key="c1").status_code == 200
+    answer = api.post(f"/v1/checkouts/{other}/capture", CARD, by=KIM, key="c1")
+    assert is_problem(answer, 409, "BEING_PAID")
+    assert len(gateway.listing()["payments"]) == 1
+
+
+def test_a_reservation_is_paid_by_its_owner_with_a_key_and_a_card(api: Api, gateway: Bank, path: str) -> None:
+    assert is_problem(api.post(f"{path}/capture", CARD, by=LEE, key="c1"), 404, "UNKNOWN_CHECKOUT")
+    assert is_problem(api.post("/v1/checkouts/chk_nobody/capture", CARD, by=KIM, key="c1"), 404)
+    assert is_problem(api.post(f"{path}/capture", CARD, key="c1"), 401)
+    assert is_problem(api.post(f"{path}/capture", CARD, by=KIM), 400, "MALFORMED")
+    for body in ({}, {"card_token": ""}, {"card_token": 7}, {"card_token": "x" * 301}):
+        assert is_problem(api.post(f"{path}/capture", body, by=KIM, key="c1"), 400, "MALFORMED")
+    assert gateway.listing()["payments"] == []
+
+
+def test_no_card_token_stays_in_the_table_or_reaches_a_log(
+    api: Api, dynamodb: Any, gateway: Bank, path: str, capfd: pytest.CaptureFixture[str]
+) -> None:
+    for number, token in enumerate(("tok_declined_secret", "tok_secret")):
+        api.post(f"{path}/capture", {"card_token": token}, by=KIM, key=f"c{number}")
+    api.post(f"{path}/capture", {"card_token": ["tok_secret"]}, by=KIM, key="c9")
+    assert "secret" not in str(dynamodb.scan(TableName="test-checkout")["Items"])
+    said = capfd.readouterr()
+    assert "tok_" not in said.out + said.err

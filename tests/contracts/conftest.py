@@ -1,17 +1,24 @@
 """Each behaviour is tested twice: on the memory store and on DynamoDB."""
 
+import contextlib
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import msgspec
 import pytest
+from moto import mock_aws
 
 from chalicelib.contracts.service import ContractService
 from chalicelib.contracts.store import ContractStore
+from chalicelib.kernel import aws
 from chalicelib.kernel.facts import Fact, fact_of
-from tests.conftest import Hands
-from tests.contracts.memory import MemoryContracts, NoKeys
+from chalicelib.kernel.previews import Previews
+from chalicelib.kernel.tables import AllOrNothing
+from tests.conftest import Hands, table_definitions
+from tests.contracts.memory import Desk, HouseKeys, MemoryContracts, Prices
+from tests.memory import MemoryWrite
+from tests.strict import strict
 
 
 def stored_facts(client: Any) -> list[Fact]:
@@ -20,12 +27,49 @@ def stored_facts(client: Any) -> list[Fact]:
     return sorted(facts, key=lambda fact: fact.id)
 
 
+@contextlib.contextmanager
+def with_tables(*names: str) -> Iterator[Any]:
+    """DynamoDB with these tables alone: to make all of them takes longer than most tests."""
+    with mock_aws(), strict():
+        client = aws.client("dynamodb")
+        for definition in table_definitions():
+            if definition["TableName"] in names:
+                client.create_table(**definition)
+        yield client
+
+
+@pytest.fixture
+def table() -> Iterator[Any]:
+    with with_tables("test-contracts") as client:
+        yield client
+
+
+@pytest.fixture
+def desk() -> Desk:
+    return Desk()
+
+
+@pytest.fixture
+def house() -> HouseKeys:
+    return HouseKeys()
+
+
+def service_of(
+    store: Any, desk: Desk, house: HouseKeys, clock: Hands, new_id: Callable[[str], str]
+) -> ContractService:
+    return ContractService(
+        store, house, Prices(), desk, desk, Previews(lambda: "a secret"), now=clock, new_id=new_id
+    )
+
+
 @pytest.fixture(params=["memory", "dynamodb"])
-def service(request: pytest.FixtureRequest, clock: Hands, new_id: Callable[[str], str]) -> ContractService:
+def service(
+    request: pytest.FixtureRequest, desk: Desk, house: HouseKeys, clock: Hands, new_id: Callable[[str], str]
+) -> ContractService:
     if request.param == "dynamodb":
-        request.getfixturevalue("dynamodb")
-        return ContractService(ContractStore(), NoKeys(), clock, new_id)
-    return ContractService(MemoryContracts(), NoKeys(), clock, new_id)
+        request.getfixturevalue("table")
+        return service_of(ContractStore(), desk, house, clock, new_id)
+    return service_of(MemoryContracts(), desk, house, clock, new_id)
 
 
 @pytest.fixture
@@ -33,4 +77,10 @@ def facts(service: ContractService, request: pytest.FixtureRequest) -> Callable[
     """Every fact the service has written so far, oldest first, as the stream would carry them."""
     if isinstance(service.store, MemoryContracts):
         return functools.partial(list, service.store.facts)
-    return functools.partial(stored_facts, request.getfixturevalue("dynamodb"))
+    return functools.partial(stored_facts, request.getfixturevalue("table"))
+
+
+@pytest.fixture
+def begin(service: ContractService) -> Callable[[], Any]:
+    """Opens a transaction, as a context does that changes together with contracts."""
+    return MemoryWrite if isinstance(service.store, MemoryContracts) else AllOrNothing

@@ -1,7 +1,6 @@
 import json
 import re
 from collections.abc import Iterator
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -11,8 +10,7 @@ from jsonschema import Draft202012Validator
 
 from infra import docs
 from tests.conftest import NOON, ROOT
-
-SAMPLES = sorted((ROOT / "events" / "http").glob("contracts-*.json"))
+from tests.contracts.examples import samples_played
 
 
 @pytest.fixture(scope="module")
@@ -81,14 +79,12 @@ def test_problems_list_their_codes(document: Any) -> None:
 
 @pytest.mark.usefixtures("api")
 def test_requests_and_answers_are_as_described(document: Any) -> None:
-    from app import app
-
     with time_machine.travel(NOON, tick=False):
-        for event in map(json.loads, [sample.read_text() for sample in SAMPLES]):
+        for event, answer in samples_played():
             operation = document["paths"][event["resource"]][event["httpMethod"].lower()]
-            answer = app(event, SimpleNamespace())
             success = operation["responses"][str(answer["statusCode"])]
-            fits(document, success, json.loads(answer["body"]))
+            if "content" in success:
+                fits(document, success, json.loads(answer["body"]))
             if "requestBody" in operation:
                 fits(document, operation["requestBody"], json.loads(event["body"]))
 

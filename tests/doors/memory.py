@@ -98,12 +98,13 @@ class MemoryDoors:
                 return True
             return False
 
-    def report(self, reading: Reading) -> bool:
+    def report(self, reading: Reading, fact: Fact | None) -> bool:
         with LOCK:
             car = self.car(reading.car_id)
             if car.reading is not None and (car.reading.at, car.reading.seq) >= (reading.at, reading.seq):
                 return False
             self.cars[car.car_id] = replace(car, reading=reading)
+            self.facts.extend([fact] if fact else [])
             return True
 
     def record(self, refusal: Refusal) -> None:

@@ -14,7 +14,7 @@ from chalicelib.kernel import aws
 from infra.local.car import Unit, now_ms
 from tests.api import Api, bearer, is_problem
 from tests.conftest import ROOT
-from tests.contracts.examples import car_body, sign_body
+from tests.contracts.examples import car_body, confirmed, sign_body
 
 OPS, KIM = bearer("olga", "ops"), bearer("kim")
 MASTER = "m" * 40
@@ -34,6 +34,7 @@ def cookie(api: Api) -> dict[str, str]:
     }
     signed = api.post("/v1/contracts", sign_body(handover=soon), by=KIM, key="c1")
     contract_id = signed.json_body["contract_id"]
+    confirmed(contract_id)
     assigned = {"car_id": CAR, "key_tag": car_body()["key_tags"][0]}
     assert api.post(f"/v1/ops/contracts/{contract_id}/assign", assigned, by=OPS).status_code == 200
     until = (datetime.now(UTC) + timedelta(days=1)).isoformat()

@@ -1,14 +1,18 @@
 """Starting and stopping: the pieces of `make up` and `make down`."""
 
+import importlib
 import json
 import os
 import socket
 import sys
 from pathlib import Path
+from typing import Any
 
+import boto3
 import pytest
+import urllib3
 
-from infra.bootstrap import alarm_email, site_url
+from infra.bootstrap import alarm_email, outside, payments_key, site_url
 from infra.local import demo, place, processes, servers
 from infra.local.invoke import function_of
 from infra.package import ROOT
@@ -67,6 +71,42 @@ def test_the_site_in_texts_is_short_and_safe() -> None:
     assert not site_url("http://k.handover.kr").ready
     assert not site_url("https://k.handover.kr/").ready
     assert not site_url("").ready
+
+
+@pytest.mark.parametrize("text", ["abc", "0", "70000", "-1", "45 66", "４５"])
+@pytest.mark.parametrize("variable", ["HANDOVER_PORT", "HANDOVER_MQTT_PORT", "HANDOVER_OFFICES_PORT"])
+def test_a_port_that_is_none_is_one_clear_sentence(
+    monkeypatch: pytest.MonkeyPatch, variable: str, text: str
+) -> None:
+    monkeypatch.setenv(variable, text)
+    with pytest.raises(SystemExit, match=f"^handover: {variable} is a port from 1 to 65535, not {text}$"):
+        importlib.reload(place)
+
+
+def test_the_outside_services_answer_once_they_are_ready(process: processes.Process, tmp_path: Path) -> None:
+    with socket.socket() as free:
+        free.bind((place.HOST, 0))
+        port = free.getsockname()[1]
+    command = [sys.executable, "-m", "infra.local.offices", "--port", str(port)]
+    process.start(command, dict(os.environ), ROOT)
+    process.wait_for("ready:", 20)
+    assert urllib3.request("GET", f"http://{place.HOST}:{port}/payments").json() == {"payments": []}
+    process.stop()
+
+
+def test_the_outside_services_are_named_and_safe() -> None:
+    assert outside("PAYMENTS_URL", "https://api.tosspayments.com", "the gateway").ready
+    for url in ("", "http://api.tosspayments.com", "https://api.tosspayments.com/"):
+        assert not outside("PAYMENTS_URL", url, "the gateway").ready
+
+
+def test_a_generated_key_is_not_the_gateways(dynamodb: Any) -> None:
+    secrets: Any = boto3.client("secretsmanager")
+    assert not payments_key(secrets, "prod").ready
+    secrets.create_secret(Name="prod/handover/payments-key", SecretString="x" * 64)
+    assert not payments_key(secrets, "prod").ready
+    secrets.put_secret_value(SecretId="prod/handover/payments-key", SecretString="live_sk_1")
+    assert payments_key(secrets, "prod").ready
 
 
 def test_somebody_hears_the_alarms() -> None:

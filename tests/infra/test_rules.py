@@ -54,8 +54,25 @@ def test_a_table_without_recovery_is_noticed(tables: rules.Document) -> None:
     }
 
 
+def test_a_bucket_that_anybody_may_read_is_noticed(tables: rules.Document) -> None:
+    public = {"BlockPublicAcls": True, "BlockPublicPolicy": False}
+    open_ = spoilt(tables, "DocumentsBucket", PublicAccessBlockConfiguration=public, BucketEncryption=None)
+    del open_["Resources"]["DocumentsBucketPolicy"], open_["Resources"]["DocumentsBucket"]["DeletionPolicy"]
+    assert {sentence.split(" (")[0] for sentence in rules.broken(open_)} == {
+        "DocumentsBucket has no block of public access",
+        "DocumentsBucket has no encryption",
+        "DocumentsBucket has no policy that refuses plain HTTP",
+        "DocumentsBucket has no DeletionPolicy",
+    }
+
+
 def test_a_rule_without_a_dead_letter_queue_is_noticed(app: rules.Document) -> None:
     bare = spoilt(app, "KeysPlanRule", Targets=[{"Id": "function", "Arn": "arn"}])
+    assert len(list(rules.deliveries_have_a_dead_letter_queue(bare))) == 1
+
+
+def test_a_queue_that_drops_what_fails_is_noticed(app: rules.Document) -> None:
+    bare = spoilt(app, "KeysDue", RedrivePolicy=None)
     assert len(list(rules.deliveries_have_a_dead_letter_queue(bare))) == 1
 
 

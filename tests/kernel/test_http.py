@@ -11,6 +11,7 @@ from chalice.test import Client
 
 from chalicelib.kernel import errors
 from chalicelib.kernel.auth import Group
+from chalicelib.kernel.errors import Malformed
 from chalicelib.kernel.http import (
     DECLARED,
     PUBLIC,
@@ -19,6 +20,7 @@ from chalicelib.kernel.http import (
     Answer,
     Call,
     Routes,
+    limit_of,
     refuse_methods,
 )
 from tests.api import bearer, is_problem
@@ -153,3 +155,14 @@ def test_a_wrong_method_is_refused_in_our_words(http: Any) -> None:
     answer = http.delete("/till")
     assert is_problem(answer, 405, "WRONG_METHOD")
     assert answer.headers["Allow"] == "GET"
+
+
+@pytest.mark.parametrize(("asked", "limit"), [(None, 10), ("", 10), ("1", 1), ("050", 50)])
+def test_a_list_has_as_many_as_are_asked_for(asked: str | None, limit: int) -> None:
+    assert limit_of({} if asked is None else {"limit": asked}, 10, 50) == limit
+
+
+@pytest.mark.parametrize("asked", ["0", "51", "-1", "1.5", "ten", "٣", "1" * 5000, "0" * 9 + "999999", "1\n"])
+def test_a_limit_that_fits_no_list_is_malformed(asked: str) -> None:
+    with pytest.raises(Malformed):
+        limit_of({"limit": asked}, 10, 50)

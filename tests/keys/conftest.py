@@ -22,6 +22,7 @@ from tests.keys.examples import (
     EASYPOST,
     PACKER,
     Contracts,
+    Relief,
     aftership,
     easypost,
     handoff,
@@ -41,6 +42,7 @@ class World:
     clock: Hands
     contracts: Contracts
     facts_of_store: Callable[[], list[Fact]]
+    relief: Relief
 
     def plan(self, *names: str) -> None:
         for name in names or ("kim",):
@@ -89,8 +91,19 @@ class World:
         return self.history(name).shipment.state.value
 
     def facts(self) -> list[Fact]:
-        """Every fact written so far, oldest first."""
-        return sorted(self.facts_of_store(), key=lambda fact: (fact.time, fact.data["occurred_at"]))
+        """Every fact written of shipments so far, oldest first."""
+        told = [fact for fact in self.facts_of_store() if fact.type.startswith("KeyShipment")]
+        return sorted(told, key=lambda fact: (fact.time, fact.data["occurred_at"]))
+
+    def facts_named(self, *names: str) -> list[Fact]:
+        return sorted((each for each in self.facts_of_store() if each.type in names), key=lambda it: it.time)
+
+    def swept(self) -> list[int]:
+        """What each sweep takes until nothing is due."""
+        taken = []
+        while (report := self.service.sweep()).found:
+            taken.append(report.claimed)
+        return taken
 
     def said(self) -> list[str]:
         return [fact.type for fact in self.facts()]
@@ -103,9 +116,9 @@ class World:
 
 
 def memory_world(clock: Hands) -> World:
-    store, contracts = MemoryKeys(), Contracts()
-    service = KeyService(store, contracts, SignedCarriers(secret), clock)
-    return World(service, store, clock, contracts, lambda: list(store.published))
+    store, contracts, relief = MemoryKeys(), Contracts(), Relief()
+    service = KeyService(store, contracts, SignedCarriers(secret), relief, clock)
+    return World(service, store, clock, contracts, lambda: list(store.published), relief)
 
 
 def stored_facts(client: Any) -> list[Fact]:
@@ -115,9 +128,9 @@ def stored_facts(client: Any) -> list[Fact]:
 
 
 def dynamodb_world(clock: Hands, client: Any) -> World:
-    store, contracts = KeyStore(), Contracts()
-    service = KeyService(store, contracts, SignedCarriers(secret), clock)
-    return World(service, store, clock, contracts, lambda: stored_facts(client))
+    store, contracts, relief = KeyStore(), Contracts(), Relief()
+    service = KeyService(store, contracts, SignedCarriers(secret), relief, clock)
+    return World(service, store, clock, contracts, lambda: stored_facts(client), relief)
 
 
 @pytest.fixture(params=["memory", "dynamodb"])

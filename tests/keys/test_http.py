@@ -3,6 +3,7 @@
 import json
 from collections.abc import Iterator
 from datetime import timedelta
+from functools import partial
 from typing import Any
 
 import boto3
@@ -13,7 +14,7 @@ from chalicelib import wiring
 from chalicelib.contracts.model import label_hash
 from tests.api import Api, bearer, is_problem
 from tests.conftest import NOON
-from tests.contracts.examples import ADDRESS, car_body, sign_body
+from tests.contracts.examples import ADDRESS, car_body, confirmed, sign_body
 from tests.keys.examples import easypost, scan_body, secret, signature
 from tests.keys.test_webhook import HOSTILE
 
@@ -37,7 +38,9 @@ def contract_id(api: Api) -> str:
         boto3.client("secretsmanager").create_secret(Name=f"test/handover/{name}", SecretString=secret(name))
     contract_id = str(api.post("/v1/contracts", sign_body(), by=KIM, key="k1").json_body["contract_id"])
     api.post("/v1/ops/cars", car_body(), by=OPS)
+    confirmed(contract_id)
     given = {"car_id": "car-0001", "key_tag": "tag-0001-a"}
+    confirmed(contract_id)
     assert api.post(f"/v1/ops/contracts/{contract_id}/assign", given, by=OPS).status_code == 200
     wiring.keys().plan(contract_id)
     return contract_id
@@ -77,32 +80,30 @@ def test_a_wrong_label_is_422_and_says_where_the_key_stands(api: Api, contract_i
     assert answer.json_body["state"] == "planned"
 
 
+SCANS_REFUSED: list[tuple[dict[str, Any], str | None, int, str]] = [
+    ({"key_tag": "tag-nobody"}, PACKER, 404, "UNKNOWN_KEY_TAG"),
+    ({}, COURIER, 403, "NOT_YOUR_SCAN"),
+    ({}, KIM, 403, "FORBIDDEN"),
+    ({}, OPS, 403, "FORBIDDEN"),
+    ({}, None, 401, "UNAUTHENTICATED"),
+    ({"event": "fly"}, PACKER, 400, "MALFORMED"),
+    ({"key_tag": "a b"}, PACKER, 400, "MALFORMED"),
+    ({"key_tag": 5}, PACKER, 400, "MALFORMED"),
+    ({"occurred_at": "2026-03-02T12:00:00"}, PACKER, 400, "MALFORMED"),
+    ({"occurred_at": "0001-01-01T00:00:00+09:00"}, PACKER, 400, "MALFORMED"),
+    ({"occurred_at": "2026-03-02T13:00:00+09:00"}, PACKER, 422, "CLOCK_WRONG"),
+    ({"carrier": None}, PACKER, 400, "MALFORMED"),
+    ({"carrier": "pigeon"}, PACKER, 400, "MALFORMED"),
+    ({"tracking_number": "--"}, PACKER, 400, "MALFORMED"),
+    ({"label_position": {"lat": 91, "lon": 0}}, PACKER, 400, "MALFORMED"),
+]
+
+
 @pytest.mark.usefixtures("contract_id")
-@pytest.mark.parametrize(
-    ("changes", "by", "status", "code"),
-    [
-        ({"key_tag": "tag-nobody"}, PACKER, 404, "UNKNOWN_KEY_TAG"),
-        ({}, COURIER, 403, "NOT_YOUR_SCAN"),
-        ({}, KIM, 403, "FORBIDDEN"),
-        ({}, OPS, 403, "FORBIDDEN"),
-        ({}, None, 401, "UNAUTHENTICATED"),
-        ({"event": "fly"}, PACKER, 400, "MALFORMED"),
-        ({"key_tag": "a b"}, PACKER, 400, "MALFORMED"),
-        ({"key_tag": 5}, PACKER, 400, "MALFORMED"),
-        ({"occurred_at": "2026-03-02T12:00:00"}, PACKER, 400, "MALFORMED"),
-        ({"occurred_at": "0001-01-01T00:00:00+09:00"}, PACKER, 400, "MALFORMED"),
-        ({"occurred_at": "2026-03-02T13:00:00+09:00"}, PACKER, 422, "CLOCK_WRONG"),
-        ({"carrier": None}, PACKER, 400, "MALFORMED"),
-        ({"carrier": "pigeon"}, PACKER, 400, "MALFORMED"),
-        ({"tracking_number": "--"}, PACKER, 400, "MALFORMED"),
-        ({"label_position": {"lat": 91, "lon": 0}}, PACKER, 400, "MALFORMED"),
-    ],
-)
-def test_a_scan_that_cannot_be_is_refused_and_changes_nothing(
-    api: Api, dynamodb: Any, changes: dict[str, Any], by: str | None, status: int, code: str
-) -> None:
+def test_a_scan_that_cannot_be_is_refused_and_changes_nothing(api: Api, dynamodb: Any) -> None:
     before = rows(dynamodb)
-    assert is_problem(api.post("/v1/scans", scanned(**changes), by=by), status, code)
+    for changes, by, status, code in SCANS_REFUSED:
+        assert is_problem(api.post("/v1/scans", scanned(**changes), by=by), status, code), changes
     assert rows(dynamodb) == before
 
 
@@ -160,33 +161,25 @@ def test_a_receipt_is_remembered_under_its_key(api: Api, contract_id: str) -> No
     assert is_problem(api.post(path, {"not_received": True}, by=KIM, key="k1"), 422, "KEY_REUSED")
 
 
-@pytest.mark.parametrize(
-    ("body", "by", "key", "status", "code"),
-    [
-        ({"key_tag": "tag-0001-a"}, KIM, None, 400, "MALFORMED"),
-        ({}, KIM, "k1", 400, "MALFORMED"),
-        ({"not_received": False}, KIM, "k1", 400, "MALFORMED"),
-        ({"key_tag": "tag-0001-a", "not_received": True}, KIM, "k1", 400, "MALFORMED"),
-        ({"key_tag": ""}, KIM, "k1", 400, "MALFORMED"),
-        (b"{", KIM, "k1", 400, "MALFORMED"),
-        ({"key_tag": "tag-0001-a"}, LEE, "k1", 404, "UNKNOWN_SHIPMENT"),
-        ({"key_tag": "tag-0001-a"}, OPS, "k1", 404, "UNKNOWN_SHIPMENT"),
-        ({"key_tag": "tag-0001-a"}, None, "k1", 401, "UNAUTHENTICATED"),
-    ],
-)
+RECEIPTS_REFUSED: list[tuple[Any, str | None, str | None, int, str]] = [
+    ({"key_tag": "tag-0001-a"}, KIM, None, 400, "MALFORMED"),
+    ({}, KIM, "k1", 400, "MALFORMED"),
+    ({"not_received": False}, KIM, "k1", 400, "MALFORMED"),
+    ({"key_tag": "tag-0001-a", "not_received": True}, KIM, "k1", 400, "MALFORMED"),
+    ({"key_tag": ""}, KIM, "k1", 400, "MALFORMED"),
+    (b"{", KIM, "k1", 400, "MALFORMED"),
+    ({"key_tag": "tag-0001-a"}, LEE, "k1", 404, "UNKNOWN_SHIPMENT"),
+    ({"key_tag": "tag-0001-a"}, OPS, "k1", 404, "UNKNOWN_SHIPMENT"),
+    ({"key_tag": "tag-0001-a"}, None, "k1", 401, "UNAUTHENTICATED"),
+]
+
+
 def test_a_receipt_that_cannot_be_is_refused_and_changes_nothing(
-    api: Api,
-    dynamodb: Any,
-    contract_id: str,
-    body: Any,
-    by: str | None,
-    key: str | None,
-    status: int,
-    code: str,
+    api: Api, dynamodb: Any, contract_id: str
 ) -> None:
-    before = rows(dynamodb)
-    answer = api.post(f"/v1/contracts/{contract_id}/key/receipt", body, by=by, key=key)
-    assert is_problem(answer, status, code)
+    before, path = rows(dynamodb), f"/v1/contracts/{contract_id}/key/receipt"
+    for body, by, key, status, code in RECEIPTS_REFUSED:
+        assert is_problem(api.post(path, body, by=by, key=key), status, code), body
     assert rows(dynamodb) == before
 
 
@@ -194,3 +187,140 @@ def test_a_receipt_that_cannot_be_is_refused_and_changes_nothing(
 def test_a_receipt_for_a_contract_without_a_key_is_404(api: Api) -> None:
     answer = api.post("/v1/contracts/con_nobody/key/receipt", {"key_tag": "tag-0001-a"}, by=KIM, key="k1")
     assert is_problem(answer, 404, "UNKNOWN_SHIPMENT")
+
+
+@pytest.fixture
+def handed_over(api: Api, contract_id: str) -> str:
+    """The shipment's id, with the carrier since noon."""
+    api.post("/v1/scans", scanned(), by=PACKER)
+    told = api.post("/v1/scans", scanned(event="handoff"), by=COURIER)
+    return str(told.json_body["shipment_id"])
+
+
+def lost(noon: time_machine.Traveller) -> None:
+    """Nobody has heard of any key for so long that all are given up."""
+    noon.shift(timedelta(days=4))
+    while wiring.keys().sweep().found:
+        pass
+    noon.shift(timedelta(minutes=1))
+
+
+def test_operations_see_who_has_a_key_and_how_it_came_there(api: Api, handed_over: str) -> None:
+    shown = api.get("/v1/ops/keys/tag-0001-a", by=OPS).json_body
+    assert (shown["holder"], shown["state"], shown["shipment_id"]) == (
+        "carrier",
+        "handed_to_carrier",
+        handed_over,
+    )
+    (move,) = shown["history"]
+    assert (move["seq"], move["from_kind"], move["holder_kind"]) == (1, "depot", "carrier")
+    assert [event["event"] for event in shown["events"]] == ["carrier_accept", "pack_scan_ok"]
+
+
+@pytest.mark.usefixtures("handed_over")
+def test_a_lost_key_is_found_or_its_car_gets_new_locks(api: Api, noon: time_machine.Traveller) -> None:
+    early = api.post("/v1/ops/keys/tag-0001-a/rekeyed", by=OPS, key="k1")
+    assert is_problem(early, 409, "ILLEGAL_MOVE")
+    lost(noon)
+    found = api.post("/v1/ops/keys/tag-0001-a/found", by=OPS, key="k2")
+    assert (found.status_code, found.json_body["state"]) == (200, "returning")
+    again = api.post("/v1/ops/keys/tag-0001-a/found", by=OPS, key="k2")
+    assert (again.json_body, again.headers["Idempotent-Replayed"]) == (found.json_body, "true")
+    assert is_problem(api.post("/v1/ops/keys/tag-0001-a/rekeyed", by=OPS, key="k2"), 422, "KEY_REUSED")
+    lost(noon)
+    rekeyed = api.post("/v1/ops/keys/tag-0001-a/rekeyed", by=OPS, key="k3")
+    assert rekeyed.json_body["state"] == "written_off"
+    assert api.get("/v1/ops/keys/tag-0001-a", by=OPS).json_body["holder"] == "written_off"
+
+
+def test_a_scan_made_in_error_is_taken_back_and_stays_written(
+    api: Api, handed_over: str, noon: time_machine.Traveller
+) -> None:
+    noon.shift(timedelta(hours=1))
+    api.post("/v1/scans", scanned(event="delivered", occurred_at=NOON.isoformat()), by=COURIER)
+    shown = api.get("/v1/ops/keys/tag-0001-a", by=OPS).json_body
+    wrong = next(event["id"] for event in shown["events"] if event["event"] == "scan_delivered")
+    path = f"/v1/ops/shipments/{handed_over}/corrections"
+    body = {
+        "event_id": wrong,
+        "reason": "incorrect_data",
+        "event": "scan_attempt_failed",
+        "occurred_at": "2026-03-02T12:10:00+09:00",
+    }
+    told = api.post(path, body, by=OPS, key="k1")
+    assert (told.status_code, told.json_body["state"]) == (200, "attempt_failed")
+    again = api.post(path, body, by=OPS, key="k1")
+    assert (again.json_body, again.headers["Idempotent-Replayed"]) == (told.json_body, "true")
+    shown = api.get("/v1/ops/keys/tag-0001-a", by=OPS).json_body
+    assert wrong in [event["id"] for event in shown["events"]]
+    assert [move["holder_kind"] for move in shown["history"]] == ["carrier", "customer", "carrier"]
+
+
+def test_an_intercepted_parcel_takes_its_new_address(
+    api: Api, handed_over: str, contract_id: str, noon: time_machine.Traveller
+) -> None:
+    path = f"/v1/ops/shipments/{handed_over}/redirected"
+    assert is_problem(api.post(path, by=OPS, key="k1"), 409, "ILLEGAL_MOVE")
+    noon.shift(timedelta(hours=1))
+    wiring.keys().contract_cancelled(contract_id, NOON + timedelta(hours=1), "evt_1")
+    noon.shift(timedelta(hours=1))
+    assert api.post(path, by=OPS, key="k2").json_body["state"] == "in_transit"
+
+
+def test_a_day_announced_late_is_heard(api: Api) -> None:
+    body = {"date": "2026-03-06", "open": False, "note": "an election"}
+    told = api.post("/v1/ops/calendar", body, by=OPS, key="k1")
+    assert (told.status_code, told.json_body["open"], told.json_body["date"]) == (200, False, "2026-03-06")
+    again = api.post("/v1/ops/calendar", body, by=OPS, key="k1")
+    assert (again.json_body, again.headers["Idempotent-Replayed"]) == (told.json_body, "true")
+    over = api.post("/v1/ops/calendar", {**body, "date": "2026-03-01"}, by=OPS, key="k2")
+    assert is_problem(over, 422, "DAY_IS_OVER")
+
+
+FOR_OPS = {
+    "/v1/ops/keys/tag-0001-a": None,
+    "/v1/ops/keys/tag-0001-a/rekeyed": {},
+    "/v1/ops/keys/tag-0001-a/found": {},
+    "/v1/ops/shipments/shp_1/redirected": {},
+    "/v1/ops/shipments/shp_1/corrections": {"event_id": "e1", "reason": "did_not_occur"},
+    "/v1/ops/calendar": {"date": "2026-03-06", "open": False, "note": ""},
+}
+"""Paths, and what is posted to them."""
+
+
+def test_only_operations_may(api: Api) -> None:
+    for path, body in FOR_OPS.items():
+        method = "GET" if body is None else "POST"
+        ask = partial(api.send, method, path, body)
+        assert is_problem(ask(by=PACKER, key="k1"), 403, "FORBIDDEN"), path
+        assert is_problem(ask(by=KIM, key="k1"), 403, "FORBIDDEN"), path
+        assert is_problem(ask(key="k1"), 401, "UNAUTHENTICATED"), path
+        assert body is None or is_problem(ask(by=OPS), 400, "MALFORMED"), path
+        assert path == "/v1/ops/calendar" or ask(by=OPS, key="k1").status_code == 404, path
+
+
+CORRECTIONS_REFUSED: list[dict[str, Any]] = [
+    {},
+    {"event_id": "", "reason": "did_not_occur"},
+    {"event_id": "e1", "reason": "because"},
+    {"event_id": "e1", "reason": "incorrect_data", "event": "scan_delivered"},
+    {"event_id": "e1", "reason": "incorrect_data", "occurred_at": "2026-03-02T12:00:00Z"},
+    {
+        "event_id": "e1",
+        "reason": "incorrect_data",
+        "event": "T.verify_by",
+        "occurred_at": "2026-03-02T12:00:00Z",
+    },
+]
+
+
+def test_a_correction_that_cannot_be_is_malformed(api: Api) -> None:
+    for body in CORRECTIONS_REFUSED:
+        answer = api.post("/v1/ops/shipments/shp_1/corrections", body, by=OPS, key="k1")
+        assert is_problem(answer, 400, "MALFORMED"), body
+
+
+def test_an_event_nobody_told_is_no_error(api: Api, handed_over: str) -> None:
+    body = {"event_id": "nothing", "reason": "did_not_occur"}
+    answer = api.post(f"/v1/ops/shipments/{handed_over}/corrections", body, by=OPS, key="k1")
+    assert is_problem(answer, 404, "UNKNOWN_EVENT")

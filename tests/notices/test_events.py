@@ -13,13 +13,15 @@ import time_machine
 from msgspec import convert
 
 from chalicelib import wiring
-from chalicelib.handlers.notices import notices_publish, notices_send
+from chalicelib.handlers.notices import notices_publish, notices_send, notices_tell
 from chalicelib.handlers.smartkeys import smartkeys_issue
 from chalicelib.kernel.entry import LOG
 from chalicelib.kernel.facts import Fact
-from chalicelib.notices.schemas import NoticeSent, SmartKeyLinkIssued
+from chalicelib.notices.model import Template
+from chalicelib.notices.schemas import CustomerTold, NoticeSent, SmartKeyLinkIssued
 from chalicelib.notices.service import NoticeService
 from tests.conftest import NOON, ROOT
+from tests.contracts.examples import assigned_by_samples
 from tests.notices.conftest import texts_sent
 from tests.smartkeys.examples import KEY
 
@@ -39,11 +41,8 @@ def noon() -> Iterator[None]:
 @pytest.fixture
 def stranded(api: Any) -> str:
     """The contract of the contracts' samples, stranded; its grant."""
-    from app import app
-
     boto3.client("secretsmanager").create_secret(Name="test/handover/link-key", SecretString=KEY)
-    for step in ("3-register-car", "4-sign", "5-assign"):
-        app(read(f"http/contracts-{step}.json"), SimpleNamespace())
+    assigned_by_samples()
     event = read("bus/smartkeys_issue.json")
     smartkeys_issue(event, SimpleNamespace())
     (grant,) = wiring.smartkeys().of_contract(event["detail"]["data"]["contract_id"])
@@ -71,6 +70,15 @@ def test_a_link_that_the_bus_brings_becomes_one_text_and_leaves_no_trace(
         assert secret not in written.getvalue() + caplog.text + json.dumps(kept, ensure_ascii=False)
 
 
+def test_a_key_that_nobody_confirms_is_asked_after(stranded: str) -> None:
+    (contract_id,) = {grant.contract_id for grant in [wiring.smartkeys().store.grant(stranded)] if grant}
+    event = read("bus/notices_tell.json")
+    event["detail"]["data"]["contract_id"] = contract_id
+    for _ in range(2):
+        notices_tell(event, SimpleNamespace())
+    assert texts_sent() == [("+821012345678", "[핸드오버] 열쇠 받으셨나요? 알려 주세요\n/my")]
+
+
 @pytest.mark.usefixtures("api")
 def test_a_link_of_an_unknown_grant_is_given_up() -> None:
     notices_send(read("bus/notices_send.json"), SimpleNamespace())
@@ -88,6 +96,15 @@ def test_we_publish_exactly_the_sample_fact(service: NoticeService, facts: Calla
     assert [fact.envelope() for fact in facts()] == [sample]
     assert set(sample["data"]) == set(NoticeSent.__struct_fields__)
     assert convert(sample["data"], NoticeSent, strict=True)
+
+
+def test_we_publish_exactly_the_sample_of_a_customer_told(
+    service: NoticeService, facts: Callable[[], list[Fact]]
+) -> None:
+    sample = read("facts/CustomerTold.json")
+    service.tell(Template.KEY_QUESTION, "con_kim", "evt_7")
+    assert [fact.envelope() for fact in facts()] == [sample]
+    assert convert(sample["data"], CustomerTold, strict=True)
 
 
 def test_the_stream_carries_every_inserted_fact_to_the_bus(dynamodb: Any) -> None:

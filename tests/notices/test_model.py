@@ -3,6 +3,7 @@ from itertools import product
 import pytest
 from hypothesis import given
 from hypothesis import strategies as some
+from msgspec import convert
 
 from chalicelib.kernel.states import IllegalMove
 from chalicelib.notices.model import (
@@ -20,9 +21,11 @@ from chalicelib.notices.model import (
     sms_parts,
     text_of,
 )
+from chalicelib.notices.schemas import Cause
 from chalicelib.smartkeys.model import CODE_CHARS
 
-LONGEST_LINK = "https://" + "s" * (SITE_CHARS - 8) + "/k#" + "c" * CODE_CHARS
+LONGEST_SITE = "https://" + "s" * (SITE_CHARS - 8)
+LONGEST_LINK = LONGEST_SITE + "/k#" + "c" * CODE_CHARS
 
 
 @pytest.mark.parametrize(("state", "event"), list(product(State, Event)))
@@ -39,10 +42,11 @@ def test_every_state_is_reached_and_the_open_one_has_a_timer() -> None:
     assert LIFE.after(State.PENDING, Event.T_LEASE) == State.PENDING
 
 
-@pytest.mark.parametrize("language", list(WORDS[Template.SMART_KEY_LINK]))
-def test_a_link_fits_one_domestic_text_and_one_part(language: str) -> None:
+@pytest.mark.parametrize(("template", "language"), list(product(Template, ("ko", "en"))))
+def test_every_text_fits_one_domestic_text_and_one_part(template: Template, language: str) -> None:
     """As long as the site's address has at most 24 characters, which the deployment checks."""
-    text = text_of(Template.SMART_KEY_LINK, language, link=LONGEST_LINK)
+    link = LONGEST_LINK if template is Template.SMART_KEY_LINK else LONGEST_SITE + "/my"
+    text = text_of(template, language, link=link)
     assert sms_bytes(text) <= SMS_BYTES
     assert len(text.encode("utf-16-le")) // 2 <= PART_UNITS
     assert sms_parts(text) == 1
@@ -103,3 +107,21 @@ def test_the_promise_that_did_not_fit_is_seen() -> None:
     text = "고객님의 스마트키 링크가 발급됐어요. 24시간 안에 열어주세요.\n" + LONGEST_LINK
     assert sms_bytes(text) > SMS_BYTES
     assert sms_parts(text) == 2
+
+
+@pytest.mark.parametrize(
+    ("fact", "data", "template"),
+    [
+        ("ContractRejected", {}, Template.NOT_VERIFIED),
+        ("ChargeFailed", {}, Template.CHARGE_FAILED),
+        ("KeyShipmentMoved", {"to_state": "unconfirmed"}, Template.KEY_QUESTION),
+        ("KeyShipmentMoved", {"to_state": "in_transit"}, None),
+        ("AppointmentMissed", {"by": "partner"}, Template.PARTNER_MISSED),
+        ("AppointmentMissed", {"by": "customer"}, None),
+        ("ContractSigned", {}, None),
+    ],
+)
+def test_customers_are_told_what_they_can_put_right(
+    fact: str, data: dict[str, str], template: Template | None
+) -> None:
+    assert convert({"contract_id": "con_kim", **data}, Cause).template(fact) == template

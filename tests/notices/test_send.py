@@ -5,7 +5,7 @@ from contextlib import suppress
 import pytest
 
 from chalicelib.kernel.facts import Fact
-from chalicelib.notices.model import LEASE, BeingSent, SmsRefused, SmsUnavailable
+from chalicelib.notices.model import LEASE, BeingSent, SmsRefused, SmsUnavailable, Template
 from chalicelib.notices.service import NoticeService
 from tests.conftest import Hands
 from tests.notices.conftest import PHONE, SITE, Links, Outbox, Parties
@@ -20,6 +20,7 @@ def test_the_link_goes_to_the_holders_phone(service: NoticeService, outbox: Outb
     (fact,) = facts()
     assert (fact.type, fact.source, fact.subject) == ("NoticeSent", "notices", fact.data["notice_id"])
     assert {k: v for k, v in fact.data.items() if k != "notice_id"} == {
+        "contract_id": "con_kim",
         "grant_id": "grt_kim",
         "send_no": 1,
         "template": "smart_key_link",
@@ -117,3 +118,30 @@ def test_a_run_that_slept_past_its_lease_changes_nothing(
     service.send_link("grt_kim", 1)
     assert [text for _, text in outbox.texts] == [outbox.texts[0][1]] * 2
     assert len(facts()) == 1
+
+
+def test_a_customer_is_asked_once_whether_the_key_came(
+    service: NoticeService, outbox: Outbox, facts: Facts, clock: Hands
+) -> None:
+    for _ in range(3):
+        service.tell(Template.KEY_QUESTION, "con_kim", "evt_7")
+        clock.move(hours=1)
+    assert outbox.texts == [(PHONE, f"[핸드오버] 열쇠 받으셨나요? 알려 주세요\n{SITE}/my")]
+    (fact,) = facts()
+    assert (fact.type, fact.data["contract_id"], fact.data["template"]) == (
+        "CustomerTold",
+        "con_kim",
+        "key_question",
+    )
+
+
+def test_every_cause_is_told_and_nothing_is_told_without_one(service: NoticeService, outbox: Outbox) -> None:
+    service.tell(Template.CHARGE_FAILED, "con_kim", "evt_7")
+    service.tell(Template.CHARGE_FAILED, "con_kim", "evt_8")
+    service.tell(None, "con_kim", "evt_9")
+    assert len(outbox.texts) == 2
+
+
+def test_a_contract_nobody_knows_is_given_up(service: NoticeService, outbox: Outbox, facts: Facts) -> None:
+    service.tell(Template.CHARGE_FAILED, "con_lee", "evt_7")
+    assert (outbox.texts, facts()) == ([], [])

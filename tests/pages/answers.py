@@ -88,6 +88,21 @@ OVERVIEW: dict[str, Any] = {
         for day, number, kind in ((1, 10, "stalled"), (1, 40, "wrong_address"), (2, 20, "wrong_key"))
     ],
     "more_troubles": False,
+    "delayed": [
+        {
+            "appointment_id": f"apt_{number}",
+            "contract_id": f"con_3rv0tq8m4yk2w{number}h7d1c5bn",
+            "kind": kind,
+            "since": f"2026-03-02T0{hour}:{number}:00Z",
+            "parking_cost": cost,
+        }
+        for hour, number, kind, cost in (
+            (2, 21, "locked_out", 4_000),
+            (1, 15, "at_risk", None),
+            (2, 30, "missed_customer", None),
+        )
+    ],
+    "more_delayed": False,
     "oldest_due": "2026-03-02T03:09:38Z",
 }
 

@@ -26,8 +26,11 @@ from tests.pages.answers import (
     overview,
     signed_in,
 )
+from tests.pages.answers_my import ID, enter, knows
+from tests.pages.answers_partner import SCANS, come_in, open_house, pack
+from tests.pages.answers_plans import open_shop
 from tests.pages.conftest import DESK, PHONE, chromium
-from tests.pages.site import Reply, serving
+from tests.pages.site import Reply, problem, serving
 
 ROOT = Path(__file__).parent.parent.parent
 STATIC = ROOT / "chalicelib" / "pages" / "static"
@@ -75,12 +78,47 @@ def ops_page(browser: Browser) -> None:
         page.close()
 
 
+def my_page(browser: Browser) -> None:
+    with serving() as site:
+        knows(site)
+        page = browser.new_page(viewport=PHONE, locale="ko-KR")
+        enter(page, site, f"#{ID}")
+        page.wait_for_selector(".visit [type=submit]")
+        page.screenshot(path=IMAGES / "my.png", animations="disabled")
+        page.close()
+
+
+def plans_page(browser: Browser) -> None:
+    with serving() as site:
+        open_shop(site)
+        page = browser.new_page(viewport=DESK, locale="ko-KR")
+        page.goto(f"{site.url}/plans")
+        page.wait_for_selector("[data-plan]")
+        page.screenshot(path=IMAGES / "plans.png", animations="disabled")
+        page.close()
+
+
+def partner_page(browser: Browser) -> None:
+    with serving() as site:
+        open_house(site)
+        site.says(SCANS, problem(422, "LABEL_MISMATCH"))
+        page = browser.new_page(viewport=PHONE, locale="ko-KR")
+        come_in(page, site)
+        pack(page)
+        page.wait_for_selector("section[data-verdict=no]:visible")
+        page.screenshot(path=IMAGES / "partner.png", animations="disabled")
+        page.close()
+
+
 def main() -> None:
     IMAGES.mkdir(parents=True, exist_ok=True)
     with chromium() as browser:
         touch_icon(browser)
         smart_key_page(browser)
         ops_page(browser)
+        my_page(browser)
+        plans_page(browser)
+        partner_page(browser)
 
 
 if __name__ == "__main__":

@@ -15,7 +15,10 @@ from chalicelib.pages.store import File, PageFiles
 BASE = "/restapis/abc123/api/_user_request_"
 """As deep as a page can stand: nothing in it may think it is at the root."""
 
-PAGES = {"/k": "smart-key.html", "/k-worker.js": "k-worker.js", "/ops": "ops.html"}
+PAGES = {"/k": "smart-key.html", "/k-worker.js": "k-worker.js", "/ops": "ops.html", "/my": "my.html"}
+PAGES |= {"/plans": "plans.html", "/partner": "partner.html", "/p-worker.js": "p-worker.js"}
+SIGNS_IN = ("/ops", "/my", "/plans", "/partner")
+USES = {"/my": ("camera", "geolocation"), "/partner": ("camera", "geolocation")}
 
 
 @dataclass(frozen=True)
@@ -100,11 +103,17 @@ class Handler(BaseHTTPRequestHandler):
             return self._answer(path, None)
         site.seen.append(Seen("GET", self.path, dict(self.headers), None))
         headers = {
-            **safety_headers(site.origin if path == "/ops" else ""),
+            **safety_headers(
+                site.origin if path in SIGNS_IN else "",
+                uses=USES.get(path, ()),
+            ),
             "Content-Type": file.content_type,
             "Cache-Control": file.cache,
         }
         return self._write(200, headers, file.body.encode() if isinstance(file.body, str) else file.body)
+
+    def do_DELETE(self) -> None:
+        self._answer(self.path.removeprefix(BASE), None)
 
     def do_POST(self) -> None:
         raw = self.rfile.read(int(self.headers.get("Content-Length") or 0))

@@ -93,3 +93,5 @@ def test_operations(still: Page, site: Site) -> None:
     still.press("#password", "Enter")
     still.wait_for_selector("#issued:visible")
     assert violations(still) == []
+    still.set_viewport_size(PHONE)
+    assert violations(still) == []

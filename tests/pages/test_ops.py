@@ -6,7 +6,7 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from tests.pages.answers import GET_OVERVIEW, OVERVIEW, SIGN_IN, overview, signed_in
-from tests.pages.conftest import DESK
+from tests.pages.conftest import DESK, PHONE
 from tests.pages.site import LOST, Reply, Site, problem
 
 
@@ -72,12 +72,38 @@ def test_shipments_in_trouble_are_named_in_both_languages(desk: Page, site: Site
     expect(rows.nth(2)).to_contain_text("다른 차의 열쇠")
 
 
+def test_handovers_in_trouble_name_what_a_locked_out_car_has_cost(desk: Page, site: Site) -> None:
+    sign_in(desk)
+    rows = desk.locator("#delayed tbody tr")
+    expect(rows).to_have_count(3)
+    expect(rows.first).to_contain_text("Locked out")
+    expect(rows.first).to_contain_text("KRW 4,000")
+    desk.get_by_role("button", name="한국어").click()
+    expect(rows.first).to_contain_text("4,000원")
+
+
+def test_on_a_phone_nothing_scrolls_sideways_and_every_cell_says_what_it_is(desk: Page, site: Site) -> None:
+    desk.set_viewport_size(PHONE)
+    sign_in(desk)
+    expect(desk.locator("#delayed tbody tr")).to_have_count(3)
+    wide = (
+        "[document.body, ...document.querySelectorAll('.scroll')].filter(e => e.scrollWidth > e.clientWidth)"
+    )
+    assert desk.evaluate(f"{wide}.length") == 0
+    assert desk.locator("#delayed td").nth(2).get_attribute("data-head") == "Since"
+    bottoms = (
+        "[...document.querySelectorAll('.numbers dd')].map(e => Math.round(e.getBoundingClientRect().bottom))"
+    )
+    assert len(set(desk.evaluate(bottoms))) == 1
+
+
 def test_nothing_wrong_is_said_in_words(desk: Page, site: Site) -> None:
     quiet = dict.fromkeys(OVERVIEW["funnel"], 0)
-    site.says(GET_OVERVIEW, overview(funnel=quiet, stuck=[], troubles=[], oldest_due=None))
+    site.says(GET_OVERVIEW, overview(funnel=quiet, stuck=[], troubles=[], delayed=[], oldest_due=None))
     sign_in(desk)
     expect(desk.get_by_text("Everybody's car is open.")).to_be_visible()
     expect(desk.get_by_text("None right now.")).to_be_visible()
+    expect(desk.get_by_text("All as agreed.")).to_be_visible()
     expect(desk.locator("#due")).to_have_text("None")
 
 

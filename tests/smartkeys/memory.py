@@ -185,10 +185,11 @@ class MemorySmartKeys:
             if grant := self.grants.get(grant_id):
                 self.grants[grant_id] = replace(grant, sent_at=grant.sent_at or at)
 
-    def mark_unlocked(self, grant_id: str, at: datetime) -> None:
+    def mark_unlocked(self, grant_id: str, at: datetime, fact: Fact) -> None:
         with LOCK:
-            if grant := self.grants.get(grant_id):
-                self.grants[grant_id] = replace(grant, unlocked_at=grant.unlocked_at or at)
+            if self.grants[grant_id].unlocked_at is None:
+                self.grants[grant_id] = replace(self.grants[grant_id], unlocked_at=at)
+                self.facts.append(fact)
 
     def asks(self, phone: str) -> tuple[datetime, ...]:
         return self.asked.get(phone, ())

@@ -15,14 +15,21 @@ from chalicelib.handlers.smartkeys import smartkeys_issue, smartkeys_publish, sm
 from chalicelib.kernel.errors import HandoverError
 from chalicelib.kernel.facts import Fact
 from chalicelib.smartkeys import schemas
-from chalicelib.smartkeys.schemas import CommandSettled, KeyShipmentStranded, NoticeSent
+from chalicelib.smartkeys.schemas import CommandSettled, NoticeSent, Stranded
 from chalicelib.smartkeys.service import SmartKeyService
 from tests.conftest import NOON, ROOT
+from tests.contracts.examples import assigned_by_samples
 from tests.smartkeys.examples import BORN, KEY, KIM, code_of, rescued
 from tests.smartkeys.test_exchange import guess
 
 EVENTS = ROOT / "events"
-PUBLISHED = ("SmartKeyLinkIssued", "SmartKeyOpened", "SmartKeyRevoked", "SmartKeyLinkDied")
+PUBLISHED = (
+    "SmartKeyLinkIssued",
+    "SmartKeyOpened",
+    "SmartKeyRevoked",
+    "SmartKeyLinkDied",
+    "SmartKeyUnlocked",
+)
 STATUS = {
     "issue": 201,
     "list": 200,
@@ -51,13 +58,8 @@ def noon() -> Iterator[None]:
 @pytest.fixture
 def contract_id(api: Any) -> str:
     """The contract of the contracts' own samples, with its car."""
-    from app import app
-
     boto3.client("secretsmanager").create_secret(Name="test/handover/link-key", SecretString=KEY)
-    for step in ("3-register-car", "4-sign", "5-assign"):
-        answer = app(read(f"http/contracts-{step}.json"), SimpleNamespace())
-        assert answer["statusCode"] < 300, answer["body"]
-    return str(read("facts/ContractSigned.json")["data"]["contract_id"])
+    return assigned_by_samples()
 
 
 @pytest.mark.usefixtures("contract_id")
@@ -73,7 +75,7 @@ def test_a_stranding_that_the_bus_brings_becomes_a_grant(contract_id: str) -> No
     for _ in range(2):
         smartkeys_issue(read("bus/smartkeys_issue.json"), SimpleNamespace())
     (grant,) = wiring.smartkeys().of_contract(contract_id)
-    assert (grant.reason, grant.car_id, grant.send_no) == ("KeyShipmentLate", "car-0001", 1)
+    assert (grant.reason, grant.car_id, grant.send_no) == ("KeyShipmentEscalated", "car-0001", 1)
 
 
 def test_what_the_bus_says_of_a_grant_is_kept(contract_id: str) -> None:
@@ -96,9 +98,11 @@ def test_a_fact_about_an_unknown_grant_passes_by() -> None:
 @pytest.mark.parametrize(
     ("fact", "shape"),
     [
-        ("KeyShipmentLate", KeyShipmentStranded),
-        ("KeyShipmentMisdelivered", KeyShipmentStranded),
-        ("KeyShipmentMismatched", KeyShipmentStranded),
+        ("KeyShipmentEscalated", Stranded),
+        ("KeyShipmentMisdelivered", Stranded),
+        ("KeyShipmentMismatched", Stranded),
+        ("ContractAtRisk", Stranded),
+        ("CarLockedOut", Stranded),
         ("NoticeSent", NoticeSent),
         ("CommandSettled", CommandSettled),
     ],
@@ -121,6 +125,15 @@ def test_we_publish_exactly_the_sample_of_a_dead_link(
 ) -> None:
     guess(service, code_of(service, rescued(service)), 5)
     assert facts()[-1].envelope() == read("facts/SmartKeyLinkDied.json")
+
+
+def test_we_publish_exactly_the_sample_of_an_opened_car(
+    service: SmartKeyService, facts: Callable[[], list[Fact]]
+) -> None:
+    grant = rescued(service)
+    for _ in range(2):
+        service.settled(grant.grant_id, "unlock", "SUCCEEDED", NOON)
+    assert [fact.envelope() for fact in facts()[1:]] == [read("facts/SmartKeyUnlocked.json")]
 
 
 @pytest.mark.parametrize("name", PUBLISHED)

@@ -46,7 +46,7 @@ class Histories(RuleBasedStateMachine):
 
     @rule(cause=causes)
     def strand(self, cause: str) -> None:
-        self.service.rescue(KIM, "KeyShipmentLate", cause)
+        self.service.rescue(KIM, "KeyShipmentEscalated", cause)
         self.learn_codes()
 
     @rule(number=numbers, days=some.integers(1, 9))

@@ -14,7 +14,7 @@ from chalicelib import wiring
 from chalicelib.kernel.entry import LOG
 from tests.api import Api, bearer, is_problem
 from tests.conftest import NOON
-from tests.contracts.examples import car_body, sign_body
+from tests.contracts.examples import car_body, confirmed, sign_body
 from tests.smartkeys.examples import BORN, KEY, PHONE
 
 KIM, OPS, COURIER = bearer("kim"), bearer("olga", "ops"), bearer("carl", "courier")
@@ -35,6 +35,7 @@ def path(api: Api) -> str:
     boto3.client("secretsmanager").create_secret(Name="test/handover/link-key", SecretString=KEY)
     api.post("/v1/ops/cars", car_body(), by=OPS)
     contract_id = api.post("/v1/contracts", sign_body(), by=KIM, key="k1").json_body["contract_id"]
+    confirmed(contract_id)
     wish = {"car_id": "car-0001", "key_tag": "tag-0001-a"}
     assert api.post(f"/v1/ops/contracts/{contract_id}/assign", wish, by=OPS).status_code == 200
     return f"/v1/ops/contracts/{contract_id}/smart-keys"

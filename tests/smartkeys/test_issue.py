@@ -31,7 +31,7 @@ def kinds(facts: Facts) -> Counter[str]:
 def test_a_stranded_customer_gets_one_grant_and_one_link(service: SmartKeyService, facts: Facts) -> None:
     grant = rescued(service)
     assert (grant.contract_id, grant.holder, grant.car_id) == (KIM, "customer", "car-0001")
-    assert (grant.issuer, grant.reason, grant.state) == (AUTOMATIC, "KeyShipmentLate", State.LIVE)
+    assert (grant.issuer, grant.reason, grant.state) == (AUTOMATIC, "KeyShipmentEscalated", State.LIVE)
     assert (grant.not_before, grant.not_after) == (NOON, NOON + RESCUE_WINDOW)
     (fact,) = facts()
     assert (fact.type, fact.subject) == ("SmartKeyLinkIssued", grant.grant_id)

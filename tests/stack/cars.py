@@ -18,6 +18,7 @@ import boto3
 from chalicelib.doors.model import car_key
 from chalicelib.smartkeys.model import link_code
 from infra.local.car import Behaviour, Broker, Car
+from infra.local.cast import pay
 from infra.local.client import Api
 from infra.local.people import User, sign_in
 from infra.local.things import Workshop
@@ -81,6 +82,8 @@ class Garage:
             "drivers": [{**driver, "licence_no": "11-12-345678-01"}],
         }
         contract_id = self.customer.post("/v1/contracts", contract).expect(201)["contract_id"]
+        pay(self.customer, contract_id)
+        until(lambda: self.ops.get(f"/v1/contracts/{contract_id}").expect(200)["state"] == "confirmed")
         self.ops.post(
             f"/v1/ops/contracts/{contract_id}/assign", {"car_id": car_id, "key_tag": f"tag-{car_id}"}
         ).expect(200)

@@ -16,7 +16,7 @@ from infra.deploy import Deployer, NotDeployed
 from infra.local import place
 from infra.local import stack as local
 from infra.local.client import Api
-from infra.local.servers import EMULATOR, FLEET
+from infra.local.servers import EMULATOR, FLEET, OFFICES
 from tests.stack.conftest import eventually
 
 LOOPBACK = {"0100007F", "0000000000000000FFFF00000100007F", "00000000000000000000000001000000"}
@@ -25,13 +25,13 @@ LISTENING = "0A"
 
 def test_everything_listens_on_loopback_only(stack: dict[str, Any]) -> None:
     found = dict(listening(ours()))
-    assert {place.PORT, place.MQTT_PORT} <= set(found)
+    assert {place.PORT, place.MQTT_PORT, place.OFFICES_PORT} <= set(found)
     assert set(found.values()) <= LOOPBACK
 
 
 def ours() -> set[int]:
     """The stack's processes and everything they started: each leads a session of its own."""
-    leaders = {EMULATOR.pid(), FLEET.pid()}
+    leaders = {EMULATOR.pid(), OFFICES.pid(), FLEET.pid()}
     pids = [int(path.name) for path in Path("/proc").iterdir() if path.name.isdigit()]
     return {pid for pid in pids if session_of(pid) in leaders}
 
@@ -63,9 +63,10 @@ def open_files(pid: int) -> Iterator[str]:
 
 
 def test_a_second_up_is_harmless_and_quick(stack: dict[str, Any]) -> None:
-    pids, started = (EMULATOR.pid(), FLEET.pid()), time.monotonic()
+    parts, started = (EMULATOR, OFFICES, FLEET), time.monotonic()
+    pids = [part.pid() for part in parts]
     assert local.up() == stack
-    assert (EMULATOR.pid(), FLEET.pid()) == pids
+    assert [part.pid() for part in parts] == pids
     assert time.monotonic() - started < 5
 
 
@@ -172,7 +173,7 @@ def test_a_fact_nobody_can_read_waits_in_the_queue_of_failures(stack: dict[str, 
     url = sqs.get_queue_url(QueueName="local-smartkeys-failed")["QueueUrl"]
     unreadable = {
         "Source": "handover.keys",
-        "DetailType": "KeyShipmentLate",
+        "DetailType": "KeyShipmentMismatched",
         "Detail": '{"broken": "by-test"}',
     }
     place.client("events").put_events(Entries=[{**unreadable, "EventBusName": "local-facts"}])

@@ -42,6 +42,11 @@ export function word(name, values = {}) {
 
 export const hasWord = (name) => name in catalogue;
 
+/** More words, with the part of a page that needs them. */
+export function learn(words) {
+  Object.assign(catalogue, words);
+}
+
 /** The words of the page, in the remembered language or the browser's; `again` runs after every change. */
 export function speak(words, again) {
   catalogue = words;
@@ -62,8 +67,13 @@ function choose(name) {
   const button = find("language");
   button.textContent = NAMES[1 - chosen];
   button.lang = LANGUAGES[1 - chosen];
-  for (const place of document.querySelectorAll("[data-t]")) place.textContent = word(place.dataset.t);
-  for (const place of document.querySelectorAll("[data-t-label]")) place.setAttribute("aria-label", word(place.dataset.tLabel));
+  translate(document);
+}
+
+/** Fills in the words of a part of the page; for parts that come later. */
+export function translate(part) {
+  for (const place of part.querySelectorAll("[data-t]")) place.textContent = word(place.dataset.t);
+  for (const place of part.querySelectorAll("[data-t-label]")) place.setAttribute("aria-label", word(place.dataset.tLabel));
 }
 
 /** Shows one view and hands the focus to its heading, so that a screen reader begins there. */

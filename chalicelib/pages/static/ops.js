@@ -58,7 +58,8 @@ function draw() {
   put("day", overview.day);
   drawFunnel(overview.funnel);
   drawTable("waiting", overview.stuck, overview.funnel.stuck, stuckCells);
-  drawTable("troubles", overview.troubles, `${overview.troubles.length}${overview.more_troubles ? "+" : ""}`, troubleCells);
+  drawTable("delayed", overview.delayed, counted(overview.delayed, overview.more_delayed), delayedCells);
+  drawTable("troubles", overview.troubles, counted(overview.troubles, overview.more_troubles), troubleCells);
   drawDue(overview.oldest_due);
 }
 
@@ -81,16 +82,23 @@ function legend(step, count) {
   return item;
 }
 
+const counted = (rows, more) => `${rows.length}${more ? "+" : ""}`;
+
 /** `id` names the table, `<id>-count` its number, `<id>-none` what stands in for an empty one. */
 function drawTable(id, rows, count, cells) {
   put(`${id}-count`, String(count));
   find(`${id}-none`).hidden = rows.length > 0;
   find(id).parentElement.hidden = rows.length === 0;
-  find(id).tBodies[0].replaceChildren(...rows.map((row) => line(cells(row))));
+  const heads = [...find(id).tHead.rows[0].cells].map((cell) => cell.textContent);
+  find(id).tBodies[0].replaceChildren(...rows.map((row) => line(cells(row), heads)));
 }
 
 function stuckCells({ contract_id: contract, car_id: car, step, link_died: died, since }) {
   return [word(died ? "step.died" : `step.${step}`), contract, car, moment(since)];
+}
+
+function delayedCells({ kind, contract_id: contract, since, parking_cost: cost }) {
+  return [word(`delay.${kind}`), contract, moment(since), cost === null ? "" : word("won", { amount: cost.toLocaleString("ko") })];
 }
 
 function troubleCells({ kind, contract_id: contract, since }) {
@@ -99,9 +107,16 @@ function troubleCells({ kind, contract_id: contract, since }) {
 
 const moment = (time) => `${ago(time)} · ${inSeoul(time, MOMENT)}`;
 
-function line(texts) {
+/** Each cell carries its column's head, which phones show beside it in place of a row of heads. */
+function line(texts, heads) {
   const row = document.createElement("tr");
-  for (const text of texts) row.insertCell().textContent = text;
+  row.setAttribute("role", "row");
+  texts.forEach((text, number) => {
+    const cell = row.insertCell();
+    cell.textContent = text;
+    cell.dataset.head = heads[number];
+    cell.setAttribute("role", "cell");
+  });
   return row;
 }
 

@@ -1,39 +1,57 @@
-// Sign-in at the user pool, straight from the browser; the token lives in this tab only.
+// Sign-in at the user pool, straight from the browser; the token lives in this tab only, unless a page says otherwise.
 
 import { ask, shelf } from "./kit.js";
 
-const tab = shelf("sessionStorage");
+let place = shelf("sessionStorage");
 let pool = null;
 
-export const token = () => tab.read("token");
+export const token = () => place.read("token");
 
 export function signOut() {
-  tab.drop("token");
+  place.drop("token");
+}
+
+/** For a page that is opened anew by every code the phone's camera reads. */
+export function keepOnThisPhone() {
+  place = shelf("localStorage");
 }
 
 /** Gives "" when signed in, or the name of the words that say why not. */
 export async function signIn(user, password) {
-  pool ??= await settings();
-  if (!pool) return "lost";
-  const { status, data } = await ask("POST", new URL("/", pool.cognito_endpoint).href, {
-    headers: {
-      "Content-Type": "application/x-amz-json-1.1",
-      "X-Amz-Target": "AWSCognitoIdentityProviderService.InitiateAuth",
-    },
-    body: {
-      AuthFlow: "USER_PASSWORD_AUTH",
-      ClientId: pool.user_pool_client_id,
-      AuthParameters: { USERNAME: user, PASSWORD: password },
-    },
+  const answer = await askPool("InitiateAuth", {
+    AuthFlow: "USER_PASSWORD_AUTH",
+    AuthParameters: { USERNAME: user, PASSWORD: password },
   });
-  if (status >= 500) return "lost";
+  if (!answer || answer.status >= 500) return "lost";
+  const { status, data } = answer;
   if (data.ChallengeName) return "in.challenge";
+  if (errorOf(data) === "UserNotConfirmedException") return "in.unconfirmed";
   if (status >= 300 || !data.AuthenticationResult) return "in.refused";
-  tab.keep("token", data.AuthenticationResult.IdToken);
+  place.keep("token", data.AuthenticationResult.IdToken);
   return "";
 }
 
-async function settings() {
-  const { status, data } = await ask("GET", "v1/config");
-  return status === 200 ? data : null;
+/** One operation of the user pool, as its client; null without settings. */
+export async function askPool(operation, body) {
+  const known = await settings();
+  if (!known) return null;
+  return ask("POST", new URL("/", known.cognito_endpoint).href, {
+    headers: {
+      "Content-Type": "application/x-amz-json-1.1",
+      "X-Amz-Target": `AWSCognitoIdentityProviderService.${operation}`,
+    },
+    body: { ClientId: known.user_pool_client_id, ...body },
+  });
+}
+
+/** The pool names its refusals "UsernameExistsException", some servers with a prefix. */
+export const errorOf = (data) => (data.__type ?? "").split("#").pop();
+
+/** GET v1/config, asked once; null while it cannot be had. */
+export async function settings() {
+  if (!pool) {
+    const { status, data } = await ask("GET", "v1/config");
+    pool = status === 200 ? data : null;
+  }
+  return pool;
 }

@@ -12,6 +12,7 @@ export const words = {
   "in.go": ["로그인", "Sign in"],
   "in.refused": ["아이디 또는 비밀번호가 맞지 않아요.", "The user name or the password is not right."],
   "in.challenge": ["첫 비밀번호를 먼저 바꿔야 해요. 관리자에게 문의해 주세요.", "The first password must be changed. Please ask your administrator."],
+  "in.unconfirmed": ["아직 확인되지 않은 계정이에요. 관리자에게 문의해 주세요.", "This account is not confirmed yet. Please ask your administrator."],
   "in.forbidden": ["이 계정은 운영 그룹에 없어요.", "This account is not in the operations group."],
   "in.ended": ["로그인 시간이 끝났어요. 다시 로그인해 주세요.", "Your sign-in has ended. Please sign in again."],
 
@@ -30,6 +31,15 @@ export const words = {
   "step.died": ["다섯 번 틀려 링크가 끝남", "Link ended by wrong tries"],
   "keys.sum": ["{issued} = {unlocked} + {opened} + {sent} + {waiting} + {ended}. 한 장은 가장 멀리 간 단계 한 곳에서만 세요.", "{issued} = {unlocked} + {opened} + {sent} + {waiting} + {ended}. Each key counts once, at the furthest step it reached."],
   "keys.wrong": ["합이 맞지 않아요: {issued} ≠ {unlocked} + {opened} + {sent} + {waiting} + {ended}", "This does not add up: {issued} ≠ {unlocked} + {opened} + {sent} + {waiting} + {ended}"],
+
+  "delayed.title": ["문제가 생긴 인수·반납", "Handovers and returns in trouble"],
+  "delayed.cost": ["지금까지 주차비", "Parking so far"],
+  "delayed.none": ["모두 예정대로예요.", "All as agreed."],
+  "delay.locked_out": ["차를 못 여는 중", "Locked out"],
+  "delay.at_risk": ["위험", "At risk"],
+  "delay.missed_partner": ["담당자가 못 감", "Partner missed it"],
+  "delay.missed_customer": ["고객이 못 옴", "Customer missed it"],
+  won: ["{amount}원", "KRW {amount}"],
 
   "waiting.title": ["아직 차를 못 탄 사람", "People who cannot get in"],
   "waiting.step": ["어디까지", "Got as far as"],

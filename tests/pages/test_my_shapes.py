@@ -1,0 +1,78 @@
+"""What the tests of /my let the API say is what the contexts' own schemas say."""
+
+from typing import Any
+
+import msgspec
+import pytest
+
+from chalicelib.appointments.schemas import AppointmentView, RescheduledView, SlotsView
+from chalicelib.billing.schemas import PaymentMethodView, PaymentsView
+from chalicelib.checkout.schemas import CheckoutView
+from chalicelib.contracts.schemas import (
+    CancelView,
+    ContractView,
+    DriverAddedView,
+    ListedView,
+    PlansView,
+    RenewView,
+)
+from chalicelib.documents.schemas import DocumentsView, LinkView
+from chalicelib.journey.schemas import TimelineView
+from chalicelib.keys.schemas import StandingView
+from chalicelib.pages.schemas import ConfigView
+from chalicelib.parking.schemas import ParkingView
+from tests.pages.answers_my import (
+    CANCELLED,
+    CONFIG,
+    CONTRACT,
+    EVENTS,
+    MOVED,
+    PAID,
+    PAPERS,
+    PLACES,
+    PLANS,
+    QUOTE,
+    VISIT,
+    events,
+    slots,
+    summary,
+)
+from tests.pages.test_my_card import ADDED, CHANGED, CHECKOUT
+from tests.pages.test_my_end import RENEWED
+from tests.pages.test_my_key import told
+from tests.pages.test_my_look import PAPER_LINK
+
+SAID: list[tuple[Any, type[msgspec.Struct]]] = [
+    (CONFIG, ConfigView),
+    (CONTRACT, ContractView),
+    (summary("con_1"), ListedView),
+    (VISIT, AppointmentView),
+    (slots("2026-11-27").body, SlotsView),
+    (MOVED | QUOTE, RescheduledView),
+    (CANCELLED | QUOTE, CancelView),
+    (RENEWED | QUOTE, RenewView),
+    (ADDED | QUOTE, DriverAddedView),
+    (PLANS, PlansView),
+    (CHECKOUT, CheckoutView),
+    (PAID, PaymentsView),
+    (CHANGED.body, PaymentMethodView),
+    (told("verified").body, StandingView),
+    (PAPERS, DocumentsView),
+    (PAPER_LINK, LinkView),
+    ({"places": PLACES}, ParkingView),
+    (events(*EVENTS).body, TimelineView),
+]
+
+
+@pytest.mark.parametrize(("said", "view"), SAID, ids=[view.__name__ for _, view in SAID])
+def test_the_shapes_are_the_services_own(said: Any, view: type[msgspec.Struct]) -> None:
+    read = msgspec.convert(said, view)
+    again = msgspec.to_builtins(read)
+    assert shape(again) == shape(said)
+
+
+def shape(value: Any) -> Any:
+    """The names in it, at every depth."""
+    if isinstance(value, dict):
+        return {name: shape(inner) for name, inner in value.items()}
+    return [shape(each) for each in value] if isinstance(value, list) else None
