@@ -89,6 +89,23 @@ def test_app_py_names_handlers_and_imports_no_context() -> None:
     assert imported == {"importlib", "chalicelib.kernel.http", "chalicelib.rooms"}
 
 
+def test_every_sweep_of_deadlines_is_watched() -> None:
+    """Doors settles commands of seconds, and its own age is a matter of one run."""
+    sweeps = {name.removesuffix("_sweep") for name in CONFIGURED if name.endswith("_sweep")} - {"doors"}
+    alarms = {
+        (
+            resource["Properties"]["MetricName"],
+            each["Value"] if isinstance(each["Value"], str) else each["Value"]["Ref"],
+        )
+        for resource in MERGED["Resources"].values()
+        if resource.get("Type") == "AWS::CloudWatch::Alarm"
+        for each in resource["Properties"]["Dimensions"]
+        if isinstance(each["Value"], str) or "Ref" in each["Value"]
+    }
+    assert {("oldest_due_seconds", sweep) for sweep in sweeps} <= alarms
+    assert {("Invocations", f"{sweep.capitalize()}Sweep") for sweep in sweeps} <= alarms
+
+
 @pytest.mark.parametrize("lock", ["requirements-dev.lock", "infra/local/emulator.lock"])
 def test_a_lock_names_versions_and_hashes_only(lock: str) -> None:
     lines = (ROOT / lock).read_text().splitlines()
