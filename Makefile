@@ -76,9 +76,11 @@ stage:
 	@[[ "$(MAKECMDGOALS)" == *package* || "$(STAGE)" =~ ^[a-z][a-z0-9]{1,15}$$ ]] || { echo "say which stage, in lower case: make $(MAKECMDGOALS) STAGE=prod" >&2; exit 1; }
 
 chromium:
-	@if command -v chromium >/dev/null || [ -x "$(CHROMIUM)" ]; then exit 0; fi; \
+	@if command -v chromium-headless-shell chromium >/dev/null || [ -x "$(CHROMIUM)" ]; then exit 0; fi; \
 	if [ -f /etc/debian_version ] && [ "$$(id -u)" = 0 ]; then \
-	  apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -qq -y --no-install-recommends chromium fonts-noto-cjk >/dev/null; \
+	  export DEBIAN_FRONTEND=noninteractive; apt-get update -qq; \
+	  apt-get install -qq -y --no-install-recommends chromium-headless-shell fonts-noto-cjk >/dev/null \
+	  || apt-get install -qq -y --no-install-recommends chromium fonts-noto-cjk >/dev/null; \
 	else echo "the page tests need Chromium: install it, or set CHROMIUM=/path/to/it" >&2; exit 1; fi
 
 LOCK := .venv-lock/bin/pip-compile --quiet --upgrade --generate-hashes --allow-unsafe --strip-extras --no-annotate --no-header \

@@ -3,9 +3,10 @@
 import { find, learn, word } from "./kit.js";
 import { doing, foot, offering, sums } from "./my-form.js";
 import { h, momentOf, pathOf, send, won } from "./my-kit.js";
+import { words as late } from "./words-my-late.js";
 import { words } from "./words-my-tasks.js";
 
-learn(words);
+learn({ ...late, ...words });
 
 export const open = (task) => (task.name === "cancel" ? cancel(task) : takeBack(task));
 
