@@ -601,12 +601,14 @@ REDISPATCH_FEE: Won = 30_000
 LONGEST_NOTICE = timedelta(days=365)
 TOLD = {
     "ContractAtRisk": (Which.HANDOVER, Event.ACCESS_GATE_FAIL),
+    "KeyShipmentEscalated": (Which.HANDOVER, Event.ACCESS_GATE_FAIL),
     "ContractReady": (Which.HANDOVER, Event.ACCESS_RESTORED),
     "ContractCancelled": (Which.HANDOVER, Event.CANCEL),
     "ContractExpired": (Which.HANDOVER, Event.CANCEL),
     "ContractTerminated": (Which.RETURN, Event.CANCEL),
 }
-"""What a fact about a contract means for which of its appointments."""
+"""What a fact about a contract means for which of its appointments. Of a key's rungs only the last is heard,
+which asks for the handover to be planned anew: days before the gate, and free of charge for its customer."""
 CONTRACTS_WITH = {
     Which.HANDOVER: frozenset({"confirmed", "preparing", "at_risk", "ready"}),
     Which.RETURN: frozenset({"return_scheduled", "return_overdue"}),

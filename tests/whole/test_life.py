@@ -3,6 +3,7 @@
 from datetime import timedelta
 
 from tests.api import bearer, is_problem
+from tests.conftest import NOON
 from tests.whole.conftest import AGENT, HANDOVER, OPS, PACKER, World
 
 KIM, LEE, PARK = bearer("kim"), bearer("lee"), bearer("park")
@@ -106,6 +107,19 @@ def test_the_agent_does_not_leave_before_somebody_can_open_the_car(world: World)
     refused = world.api.post(f"/v1/appointments/{appointment['appointment_id']}/events", body, by=AGENT)
     assert is_problem(refused, 422, "ACCESS_NOT_READY")
     assert [each["contract_id"] for each in world.sees(OPS, "/v1/ops/overview")["delayed"]] == [contract_id]
+
+
+def test_a_key_that_falls_silent_brings_a_smart_key_and_then_a_new_plan(world: World) -> None:
+    contract_id = world.prepared("kim", 1)
+    world.goes_to(NOON + timedelta(hours=16))
+    assert world.contract(contract_id)["key"]["state"] == "stalled"
+    assert len(world.sees(OPS, f"/v1/ops/contracts/{contract_id}/smart-keys")["smart_keys"]) == 1
+    assert world.sees(OPS, "/v1/ops/overview")["delayed"] == []
+    world.goes_to(NOON + timedelta(hours=40))
+    assert [each["contract_id"] for each in world.sees(OPS, "/v1/ops/overview")["delayed"]] == [contract_id]
+    path = f"/v1/contracts/{contract_id}/reschedule?preview=true"
+    later = {"which": "handover", "at": (HANDOVER + timedelta(days=1)).isoformat()}
+    assert world.says(KIM, path, later)["charge"] == 0
 
 
 def test_a_cancelled_contract_gives_back_what_its_preview_said(world: World) -> None:
