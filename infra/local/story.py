@@ -208,7 +208,10 @@ def invite(console: Console, scene: Scene) -> None:
     console.rule("Look around", align="left")
     for what, where in (
         ("a smart key", f"{link[0] if link else text}   (birth date {part.proof})"),
-        ("operations", f"{scene.stack['site_url']}/ops   (user ops, password in {STACK_FILE})"),
+        ("plans", f"{scene.stack['site_url']}/plans"),
+        ("my contract", f"{scene.stack['site_url']}/my   (user customer, or one you make on /plans)"),
+        ("partners", f"{scene.stack['site_url']}/partner   (users packer, courier and agent)"),
+        ("operations", f"{scene.stack['site_url']}/ops   (user ops; passwords in {STACK_FILE})"),
         ("texts sent", scene.stack["sms_outbox_url"]),
         ("the API", scene.stack["api_url"]),
     ):
