@@ -10,7 +10,6 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
-from chalicelib.kernel.deadlines import SHARDS
 from tests.bench.record import Call, Case, record, unplain
 from tests.conftest import NOON
 
@@ -63,6 +62,7 @@ def use_case(case: Case, goal_writes: int | None) -> None:
 
 def sweep(closed: int) -> None:
     """`closed` shipments proven home, 96 overdue, one sweep, on DynamoDB."""
+    from chalicelib.kernel.deadlines import SHARDS
     from tests.bench.sweeping import swept
 
     report = swept(closed, DUE, NOON + timedelta(days=30))
@@ -72,6 +72,7 @@ def sweep(closed: int) -> None:
 
 def modelled_sweep(shipments: int) -> None:
     """The same among so many shipments, a tenth of them on their way, on a modelled table."""
+    from chalicelib.kernel.deadlines import SHARDS
     from tests.bench.sweeping import modelled
 
     counted = modelled(shipments, DUE, NOON + timedelta(days=30))
