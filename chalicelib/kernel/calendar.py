@@ -4,6 +4,7 @@ The holidays are those of a pinned library, written out once (`kernel/holidays.p
 late, or taken back, are overrides handed in by whoever keeps them.
 """
 
+from calendar import monthrange
 from datetime import UTC, date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
@@ -64,6 +65,14 @@ class Calendar(Struct, frozen=True):
         while not self.is_business(day):
             day += DAY
         return datetime.combine(day, OPENS, KST)
+
+
+def months_after(start: datetime, months: int) -> datetime:
+    """The same day and time in Seoul, so many months on; the month's last day where it has no such day."""
+    local = start.astimezone(KST)
+    year, month = divmod(local.year * 12 + local.month - 1 + months, 12)
+    day = min(local.day, monthrange(year, month + 1)[1])
+    return local.replace(year=year, month=month + 1, day=day).astimezone(UTC)
 
 
 KOREA = Calendar(closed=PUBLIC_HOLIDAYS)

@@ -4,6 +4,7 @@ import hashlib
 import urllib.request
 from typing import Any
 
+from infra import parking
 from infra.bootstrap import CARRIERS
 from infra.deploy import Deployer
 from infra.local import demo, people, place
@@ -64,6 +65,7 @@ def _filled(outputs: dict[str, str], site: str, known: dict[str, Any]) -> dict[s
     users = known.get("users") or demo.users(cognito, pool["id"])
     ops = people.sign_in(cognito, pool["client_id"], people.User(**users["ops"]))
     demo.load(Api(api_url, token=ops), workshop())
+    parking.load(client("dynamodb"), place.STAGE, parking.SAMPLE)
     return {
         "api_url": api_url,
         "site_url": site,

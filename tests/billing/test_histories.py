@@ -9,7 +9,8 @@ from typing import Any
 from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
-from chalicelib.billing.model import ChargeState, Ledger, What, months_after
+from chalicelib.billing.model import ChargeState, Ledger, What
+from chalicelib.kernel.calendar import months_after
 from chalicelib.kernel.facts import Fact
 from tests.billing.conftest import World, memory_world
 from tests.billing.examples import FEE, START, activated, inspected, lost, paid, restored, returned, told

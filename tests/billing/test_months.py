@@ -2,7 +2,8 @@
 
 from datetime import timedelta
 
-from chalicelib.billing.model import Billing, Ledger, months_after
+from chalicelib.billing.model import Billing, Ledger
+from chalicelib.kernel.calendar import months_after
 from tests.billing.conftest import World
 from tests.billing.examples import FEE, KIM, START, activated, ending, paid, returned, told
 

@@ -4,7 +4,8 @@ from datetime import timedelta
 
 import pytest
 
-from chalicelib.billing.model import Billing, Ledger, months_after
+from chalicelib.billing.model import Billing, Ledger
+from chalicelib.kernel.calendar import months_after
 from chalicelib.kernel.facts import Fact
 from tests.billing.conftest import World, memory_world
 from tests.billing.examples import (

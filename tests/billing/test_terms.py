@@ -17,12 +17,11 @@ from chalicelib.billing.model import (
     end_terms,
     ends_at,
     month_end,
-    months_after,
     months_of,
     renew_terms,
     without,
 )
-from chalicelib.kernel.calendar import KST
+from chalicelib.kernel.calendar import KST, months_after
 from tests.billing.conftest import memory_world
 from tests.billing.examples import activated, cancelled, ending, paid
 from tests.conftest import Hands

@@ -8,7 +8,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from chalicelib.billing.model import months_after as months_of_billing
 from chalicelib.contracts.model import (
     PLANS,
     AccessNews,
@@ -31,7 +30,6 @@ from chalicelib.contracts.model import (
     TooManyDrivers,
     UnknownContract,
     UnknownHolder,
-    months_after,
 )
 from chalicelib.contracts.service import ContractService
 from chalicelib.kernel.calendar import DAY
@@ -458,10 +456,3 @@ def test_every_preview_equals_its_commit(plan: Plan, term: int, minutes: int, la
 
 def money(told: Outcome) -> tuple[object, ...]:
     return told.refund, told.charge, told.lines, told.effective_at, told.state
-
-
-@settings(max_examples=50, deadline=None)
-@given(st.integers(0, 3650 * 24 * 60), st.integers(0, 40))
-def test_a_month_here_is_a_month_in_billing(minutes: int, months: int) -> None:
-    at = NOON + timedelta(minutes=minutes)
-    assert months_after(at, months) == months_of_billing(at, months)

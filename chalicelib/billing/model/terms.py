@@ -3,9 +3,8 @@
 Sources: 소비자분쟁해결기준 별표2 No.46 for cancellation; the standard terms of car rental for an early end.
 """
 
-from calendar import monthrange
 from collections.abc import Iterable
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from enum import StrEnum
 from functools import lru_cache
 from typing import Literal
@@ -13,7 +12,7 @@ from typing import Literal
 from msgspec import Struct
 from msgspec.structs import replace
 
-from chalicelib.kernel.calendar import KST
+from chalicelib.kernel.calendar import months_after
 from chalicelib.kernel.money import Won, percent_of
 
 
@@ -44,14 +43,6 @@ class Month(Struct, frozen=True):
     def price(self, billed: Iterable[Span]) -> Won:
         """The fee's share for the billed part of the month, rounded down: in the customer's favour."""
         return self.fee * sum(each.length for each in billed) // self.span.length
-
-
-def months_after(start: datetime, months: int) -> datetime:
-    """The same day and time in Seoul, so many months on; the month's last day where it has no such day."""
-    local = start.astimezone(KST)
-    year, month = divmod(local.year * 12 + local.month - 1 + months, 12)
-    day = min(local.day, monthrange(year, month + 1)[1])
-    return local.replace(year=year, month=month + 1, day=day).astimezone(UTC)
 
 
 def without(span: Span, free: Iterable[Span]) -> tuple[Span, ...]:

@@ -50,7 +50,7 @@ from chalicelib.contracts.model.people import (
     label_hash,
 )
 from chalicelib.contracts.model.plans import plan_named
-from chalicelib.contracts.model.timers import Times, months_after, next_ring
+from chalicelib.contracts.model.timers import Times, next_ring
 from chalicelib.contracts.model.values import (
     AccessNews,
     Application,
@@ -67,7 +67,7 @@ from chalicelib.contracts.model.values import (
     Term,
     written,
 )
-from chalicelib.kernel.calendar import BUSINESS_DAY, DAY, KOREA
+from chalicelib.kernel.calendar import BUSINESS_DAY, DAY, KOREA, months_after
 from chalicelib.kernel.money import Won
 from chalicelib.kernel.states import IllegalMove
 

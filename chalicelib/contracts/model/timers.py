@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from msgspec import Struct
 
 from chalicelib.contracts.model.life import LIFE, Event, State
-from chalicelib.kernel.calendar import BUSINESS_DAY, DAY, KOREA, KST
+from chalicelib.kernel.calendar import BUSINESS_DAY, DAY, KOREA
 
 HOUR = timedelta(hours=1)
 ACCESS_GATE = 2 * HOUR
@@ -91,12 +91,3 @@ def next_ring(state: State, times: Times, rung: int, at: datetime) -> tuple[Even
     )
     armed = [(event, due_at) for event, due_at in running if due_at is not None]
     return min(armed, key=lambda each: each[1], default=None)
-
-
-def months_after(start: datetime, months: int) -> datetime:
-    """The same day and time in Seoul so many months later, or the last day of a shorter month."""
-    here = start.astimezone(KST)
-    year, month = divmod(here.month - 1 + months, 12)
-    first = here.replace(year=here.year + year, month=month + 1, day=1)
-    last = (first.replace(day=28) + 4 * DAY).replace(day=1) - DAY
-    return first.replace(day=min(here.day, last.day)).astimezone(start.tzinfo)
