@@ -1,13 +1,27 @@
 """The memory twin of `kernel.tables.AllOrNothing`: clauses of what must hold and what then happens."""
 
 import threading
+from collections import defaultdict
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from chalicelib.kernel.audit import Line
 from chalicelib.kernel.errors import HandoverError
 from chalicelib.kernel.facts import Fact
+from chalicelib.kernel.tables import LogMoved
 
 LOCK = threading.RLock()
+
+
+class MemoryLogs(defaultdict[str, list[Line]]):
+    """log -> its lines, oldest first."""
+
+    def __init__(self) -> None:
+        super().__init__(list)
+
+    def first(self, line: Line) -> int:
+        """The number of the log's first line; a log may begin where another has come to."""
+        return self[line.log][0].no if self[line.log] else line.no
 
 
 @dataclass(frozen=True)
@@ -34,6 +48,13 @@ class MemoryWrite:
 
     def fact(self, facts: list[Fact], fact: Fact) -> None:
         self.clause(then=lambda: facts.append(fact))
+
+    def line(self, logs: "MemoryLogs", line: Line) -> None:
+        self.clause(
+            holds=lambda: len(logs[line.log]) == line.no - logs.first(line),
+            then=lambda: logs[line.log].append(line),
+            otherwise=LogMoved,
+        )
 
     def commit(self) -> None:
         with LOCK:

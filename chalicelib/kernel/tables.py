@@ -2,7 +2,8 @@
 failed condition standing beside the condition.
 
 Every table is named `<stage>-<context>` and has the string keys `pk` and `sk`. A published fact is the row
-`pk = FACT#<subject>`, `sk = <time>#<id>`, `fact = <CloudEvent>`.
+`pk = FACT#<subject>`, `sk = <time>#<id>`, `fact = <CloudEvent>`; a line of a log (`kernel.audit`) the row
+`pk = LOG#<log>`, `sk = <number>`, `line`, and `private` and `fact` where it has them.
 """
 
 import base64
@@ -11,6 +12,7 @@ import time
 from collections.abc import Callable
 from typing import Any, TypeVar
 
+import msgspec
 from botocore.exceptions import ClientError, HTTPClientError
 from msgspec import Struct
 from pynamodb.attributes import UnicodeAttribute
@@ -19,6 +21,7 @@ from pynamodb.expressions.condition import Condition
 from pynamodb.expressions.update import Action
 from pynamodb.models import Model
 
+from chalicelib.kernel.audit import Line, Private
 from chalicelib.kernel.aws import client
 from chalicelib.kernel.errors import Busy, Conflict, Conflicted, HandoverError, Malformed
 from chalicelib.kernel.facts import Fact
@@ -67,6 +70,10 @@ class Item(Model):
             return cls.get(pk, sk, consistent_read=True)
         except cls.DoesNotExist:
             return None
+
+
+class LogMoved(Conflict):
+    """The log has a line of this number already."""
 
 
 class _Clause(Struct, frozen=True):
@@ -148,6 +155,34 @@ class AllOrNothing:
         }
         self._clauses.append(_Clause("Put", request, Conflict))
 
+    def line(
+        self,
+        table: type[Item],
+        line: Line,
+        *,
+        private: Private | None = None,
+        fact: Fact | None = None,
+        ttl: int | None = None,
+    ) -> None:
+        """A log's next line; with `fact` it is the published fact too, one row for both. LogMoved."""
+        row: Raw = {
+            "pk": {"S": f"LOG#{line.log}"},
+            "sk": {"S": f"{line.no:010d}"},
+            "line": {"S": msgspec.json.encode(line).decode()},
+        }
+        if private is not None:
+            row["private"] = {"S": msgspec.json.encode(private).decode()}
+        if fact is not None:
+            row["fact"] = {"S": fact.json()}
+        if ttl is not None:
+            row["ttl"] = {"N": str(ttl)}
+        request = {
+            "TableName": table.Meta.table_name,
+            "Item": row,
+            "ConditionExpression": "attribute_not_exists(pk)",
+        }
+        self._clauses.append(_Clause("Put", request, LogMoved))
+
     def commit(self) -> None:
         """The error of the first failed condition, or Conflicted when others held the rows to the end."""
         for attempt in range(1, self._attempts + 1):
@@ -187,6 +222,18 @@ class AllOrNothing:
         if code in BUSY_CODES or any(reason.get("Code") in BUSY_CODES for reason in reasons):
             return Conflicted()
         return error
+
+
+def read_log(table: type[Item], log: str, after: int = 0, limit: int = 100) -> list[Line]:
+    """The lines behind number `after`, oldest first; strongly consistent."""
+    answer = client("dynamodb").query(
+        TableName=table.Meta.table_name,
+        KeyConditionExpression="pk = :log AND sk > :after",
+        ExpressionAttributeValues={":log": {"S": f"LOG#{log}"}, ":after": {"S": f"{after:010d}"}},
+        ConsistentRead=True,
+        Limit=limit,
+    )
+    return [msgspec.json.decode(row["line"]["S"], type=Line) for row in answer["Items"]]
 
 
 def cursor(position: str) -> str:
