@@ -1,9 +1,10 @@
 """Logs that are only ever added to, each line chained to the one before by SHA-256.
 
 Whoever changes, removes or slips in a line breaks every mark after it. The newest mark (the head) is kept
-apart from the log, in the row whose change the line tells of, and is written in the same transaction: no change
-goes without its line, and a log cannot lose its end unnoticed. What is personal (an address, a browser, a
-distance) is kept beside a line, and only its salted hash is in the chain: erasing it later breaks nothing.
+apart from the log, in the row whose change the line tells of, and is written in the same transaction: so no
+change goes without its line, and a log cannot lose its end unnoticed. What is personal (an address, a
+browser, a distance) is kept beside a line, and only its salted hash is in the chain: erasing it breaks
+nothing.
 """
 
 import hashlib
