@@ -7,7 +7,7 @@ OUT := .local/package
 export PIP_NO_INPUT := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup up down run test check bench docs package bootstrap deploy invoke parking replay lock chromium stage
+.PHONY: help setup up down run test check types templates bench docs package bootstrap deploy claim device-check invoke parking replay lock chromium stage
 
 help:
 	@grep -E '^[a-z-]+:.*## ' Makefile | sed -E 's/:.*## /\t/' | expand -t 12
@@ -22,10 +22,15 @@ down: .venv/ready ## stop the local stack
 	@$(BIN)/python -m infra.local.stack down
 
 check: .venv/ready ## formatter, linter, types, import contracts, templates
+	@$(MAKE) --no-print-directory -j2 types templates
+
+types:
 	@$(BIN)/ruff format --check .
 	@$(BIN)/ruff check .
-	@$(BIN)/mypy
 	@$(BIN)/lint-imports
+	@$(BIN)/mypy
+
+templates:
 	@$(BIN)/python -m infra.rules
 	@$(BIN)/cfn-lint infra/tables.yaml infra/iot.yaml .local/check/sam.yaml
 
@@ -35,7 +40,7 @@ test: setup chromium ## everything CI runs
 bench: setup ## benchmarks: a table and .local/bench.json
 	@$(BIN)/python -m tests.bench
 
-docs: .venv/ready ## docs/openapi.yaml, docs/states.md, docs/facts.yaml and the table of rooms, from the code
+docs: .venv/ready ## openapi.yaml, states.md, facts.yaml, the table in security.md and the table of rooms, from the code
 	@$(BIN)/python -m infra.rooms
 	@$(BIN)/python -m infra.docs
 
@@ -47,6 +52,12 @@ bootstrap: .venv/ready stage ## what an AWS account needs before STAGE= can be d
 
 deploy: .venv/ready stage ## tables, app and IoT stacks of STAGE= to AWS, with ordinary credentials
 	@$(BIN)/python -m infra.deploy $(STAGE)
+
+claim: .venv/ready stage ## a claim certificate for a batch of telematics units of STAGE= into FOLDER=
+	@$(BIN)/python -m infra.claim $(STAGE) "$(FOLDER)"
+
+device-check: .venv/ready ## does a telematics unit keep the protocol? THING=car_id of the local stack, or a folder (ARGS="--host ...")
+	@$(BIN)/python -m infra.device_check "$(THING)" $(ARGS)
 
 invoke: .venv/ready ## one Lambda with one sample event, on the local stack: EVENT=events/...json
 	@$(BIN)/python -m infra.local.invoke "$(EVENT)"

@@ -4,6 +4,7 @@ Imports stand inside the builders, so that a Lambda loads only the contexts it u
 """
 
 import functools
+from contextlib import suppress
 from secrets import token_hex
 from typing import TYPE_CHECKING
 
@@ -26,10 +27,16 @@ if TYPE_CHECKING:
     from chalicelib.contracts.model import Cause, KeyStatus, Money, MoneyFacts, MoneyRules, Term
     from chalicelib.contracts.service import ContractService
     from chalicelib.coupons.service import CouponService
+    from chalicelib.devices.service import DeviceService
     from chalicelib.documents.model import Signed
     from chalicelib.documents.service import DocumentService
-    from chalicelib.doors.service import DoorService, Holder
+    from chalicelib.doors.service import DoorDesk, DoorService, Holder
+    from chalicelib.incidents.model import Key
+    from chalicelib.incidents.service import IncidentService
+    from chalicelib.incidents.service import Order as IncidentOrder
     from chalicelib.journey.service import JourneyService
+    from chalicelib.kernel.auth import Caller
+    from chalicelib.kernel.errors import HandoverError
     from chalicelib.kernel.previews import Previews
     from chalicelib.kernel.tables import Write
     from chalicelib.keys.model import CarrierReport, Delivery
@@ -40,7 +47,9 @@ if TYPE_CHECKING:
     from chalicelib.pages.service import OverviewService
     from chalicelib.pages.store import PageFiles
     from chalicelib.parking.service import ParkingService
-    from chalicelib.smartkeys.service import CarState, SmartKeyService
+    from chalicelib.smartkeys.model import CarState
+    from chalicelib.smartkeys.service import Command as LeavingCommand
+    from chalicelib.smartkeys.service import SmartKeyService
 
 
 @functools.cache
@@ -305,22 +314,48 @@ class _SmartKeysOfDoors:
     def holder(self, token: str | None, at: "datetime") -> "Holder":
         return smartkeys().holder(token, at)
 
+    def of_contract(self, contract_id: str, caller: "Caller", reason: str | None, at: "datetime") -> "Holder":
+        return smartkeys().holder_of(contract_id, caller, reason, at)
+
+    def sees(self, contract_id: str, caller: "Caller", _at: "datetime") -> None:
+        smartkeys().sees(contract_id, caller)
+
+    def still(self, command: "LeavingCommand", at: "datetime") -> "HandoverError | None":
+        return smartkeys().still(command, at)
+
 
 @functools.cache
 def doors() -> "DoorService":
-    from chalicelib.doors.gateway import IotPublisher
+    from chalicelib.doors.gateway import DirectMessenger, IotPublisher
     from chalicelib.doors.service import DoorService
     from chalicelib.doors.store import DoorStore
+    from chalicelib.kernel.settings import SETTINGS
 
+    way = DirectMessenger if SETTINGS.command_transport == "direct" else IotPublisher
     return DoorService(
         DoorStore(),
         _SmartKeysOfDoors(),
-        IotPublisher(functools.partial(client, "iot-data", attempts=1)),
+        way(functools.partial(client, "iot-data", attempts=1)),
         master=functools.partial(secrets().text, "command-key"),
         now=utc_now,
         new_id=new_id,
         new_nonce=functools.partial(token_hex, 8),
     )
+
+
+class _CarsOfDoors:
+    """Only operations name a car by themselves."""
+
+    def exists(self, car_id: str) -> None:
+        contracts().car(car_id)
+
+
+@functools.cache
+def door_desk() -> "DoorDesk":
+    from chalicelib.doors.service import DoorDesk
+    from chalicelib.doors.store import DoorStore
+
+    return DoorDesk(DoorStore(), _CarsOfDoors(), now=utc_now, new_id=new_id)
 
 
 class _DoorsOfSmartKeys:
@@ -330,9 +365,16 @@ class _DoorsOfSmartKeys:
         return doors().car_state(car_id)
 
 
+class _BillingOfSmartKeys:
+    """Asked only when a customer gives a key away."""
+
+    def overdue(self, contract_id: str) -> bool:
+        return billing().standing(contract_id) == "blocked"
+
+
 @functools.cache
 def smartkeys() -> "SmartKeyService":
-    from chalicelib.contracts.model import phone_number
+    from chalicelib.contracts.model import phone_number, proven
     from chalicelib.smartkeys.service import SmartKeyService
     from chalicelib.smartkeys.store import SmartKeyStore
 
@@ -340,8 +382,10 @@ def smartkeys() -> "SmartKeyService":
         SmartKeyStore(),
         contracts(),
         _DoorsOfSmartKeys(),
+        _BillingOfSmartKeys(),
         link_key=functools.partial(secrets().text, "link-key"),
         phone_number=phone_number,
+        proven=proven,
         now=utc_now,
         new_id=new_id,
     )
@@ -351,15 +395,63 @@ def smartkeys() -> "SmartKeyService":
 def notices() -> "NoticeService":
     from chalicelib.kernel.settings import SETTINGS
     from chalicelib.notices.gateway import SnsSms
+    from chalicelib.notices.model import Caps
     from chalicelib.notices.service import NoticeService
     from chalicelib.notices.store import NoticeStore
 
     return NoticeService(
         NoticeStore(),
         smartkeys(),
-        contracts(),
+        smartkeys(),  # it also knows the people that operations named
         SnsSms(functools.partial(client, "sns", attempts=1)),
         site_url=SETTINGS.site_url,
+        caps=Caps(SETTINGS.sms_parts_per_day, SETTINGS.sms_parts_for_links),
+        number_key=functools.partial(secrets().text, "link-key"),
+        now=utc_now,
+        new_id=new_id,
+    )
+
+
+class _SmartKeysOfIncidents:
+    """Only the work itself gives and ends smart keys."""
+
+    def issue(self, order: "IncidentOrder") -> "Key":
+        from chalicelib.incidents.model import Key
+        from chalicelib.smartkeys.model import CUSTOMER, Order
+
+        asked = Order(
+            order_id=order.order_id,
+            fingerprint=order.order_id,
+            grant_id=order.grant_id,
+            contract_id=order.contract_id,
+            holder=CUSTOMER,
+            reason=order.reason,
+            issuer=order.issuer,
+            not_after=order.not_after,
+            incident_id=order.incident_id,
+        )
+        grant = smartkeys().issue(asked).grant
+        return Key(grant.grant_id, grant.grant_id != order.grant_id, grant.unlocked_at is not None)
+
+    def revoke(self, contract_id: str, grant_id: str, by: str, reason: str) -> None:
+        from chalicelib.kernel.states import IllegalMove
+
+        with suppress(IllegalMove):  # its time was over
+            smartkeys().revoke(contract_id, grant_id, by, reason)
+
+
+@functools.cache
+def incidents() -> "IncidentService":
+    from chalicelib.incidents.gateway import WorkQueue
+    from chalicelib.incidents.service import IncidentService
+    from chalicelib.incidents.store import IncidentStore
+    from chalicelib.kernel.settings import SETTINGS
+
+    return IncidentService(
+        IncidentStore(),
+        _SmartKeysOfIncidents(),
+        contracts(),
+        WorkQueue(functools.partial(client, "sqs"), f"{SETTINGS.stage}-incidents-work"),
         now=utc_now,
         new_id=new_id,
     )
@@ -478,6 +570,31 @@ def documents() -> "DocumentService":
 
     files = S3Files(functools.partial(client, "s3"), SETTINGS.documents_bucket)
     return DocumentService(DocumentStore(), files, _ContractsOfDocuments(), now=utc_now, new_id=new_id)
+
+
+class _CarsOfDevices:
+    """Only operations name a car; a unit never does, so enrolling one loads no contract."""
+
+    def exists(self, car_id: str) -> None:
+        contracts().car(car_id)
+
+
+@functools.cache
+def devices() -> "DeviceService":
+    from chalicelib.devices.gateway import IotRegistry
+    from chalicelib.devices.service import DeviceService
+    from chalicelib.devices.store import DeviceStore
+    from chalicelib.doors.model import car_key
+
+    registry = IotRegistry(functools.partial(client, "iot"), functools.partial(client, "iot-data"))
+    return DeviceService(
+        DeviceStore(),
+        _CarsOfDevices(),
+        registry,
+        code_key=functools.partial(secrets().text, "enrolment-key"),
+        command_key=lambda car_id: car_key(secrets().text("command-key"), car_id),
+        now=utc_now,
+    )
 
 
 @functools.cache

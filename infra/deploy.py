@@ -24,6 +24,9 @@ PARAMETERS = {
     "ALARM_EMAIL": "AlarmEmail",
     "PAYMENTS_URL": "PaymentsUrl",
     "OFFICES_URL": "OfficesUrl",
+    "SMS_PARTS_PER_DAY": "SmsPartsPerDay",
+    "SMS_PARTS_FOR_LINKS": "SmsPartsForLinks",
+    "COMMAND_TRANSPORT": "CommandTransport",
 }
 NOTHING_TO_DO = ("No updates are to be performed", "didn't contain changes")
 

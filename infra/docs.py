@@ -1,4 +1,4 @@
-"""Writes `docs/openapi.yaml`, `docs/states.md` and `docs/facts.yaml` from the running code: `make docs`.
+"""Writes docs/openapi.yaml, docs/states.md, docs/facts.yaml and the table in docs/security.md: `make docs`.
 
 What a route is comes from its decorator and signature (`chalicelib.kernel.http.DECLARED`); what it reads
 of a call beyond its body is seen in its code; only what a query may say stands here.
@@ -24,6 +24,7 @@ import chalicelib
 from chalicelib.kernel.errors import HandoverError
 from chalicelib.kernel.http import DECLARED, MAX_KEY_CHARS, STATUS, Declared
 from chalicelib.kernel.states import Table
+from infra import security
 
 DOCS = Path(__file__).parent.parent / "docs"
 SAMPLES = DOCS.parent / "events" / "facts"
@@ -47,9 +48,16 @@ PAGE = [
 ]
 PREVIEW = [_query("preview", "`true`: what it would cost; nothing changes.", type="string", enum=["true"])]
 CSV = _query("format", "As with `Accept: text/csv`.", type="string", enum=["csv"])
+REASON = {**_query("reason", "Why, in words.", type="string"), "required": True}
+UNIT_REASONS = ("stolen", "removed", "defective")
 QUERY = {
     "GET /v1/ops/campaigns/{campaign_id}/codes/{batch_id}": [*PAGE, CSV],
     "GET /v1/me/coupons": PAGE,
+    "GET /v1/ops/incidents": PAGE,
+    "GET /v1/ops/incidents/{incident_id}": [
+        *PAGE,
+        _query("outcome", "Only rows that stand there; a page may then hold fewer.", type="string"),
+    ],
     "POST /v1/contracts/{contract_id}/reschedule": PREVIEW,
     "GET /v1/contracts": PAGE,
     "POST /v1/contracts/{contract_id}/cancel": PREVIEW,
@@ -62,6 +70,21 @@ QUERY = {
     ],
     "GET /v1/partner/jobs": PAGE,
     "GET /v1/contracts/{contract_id}/timeline": PAGE,
+    "GET /v1/ops/cars/{car_id}/log": [
+        *PAGE,
+        _query("of", "`commands` when not given, `denied`, or the id of a command.", type="string"),
+    ],
+    "GET /v1/ops/fleet/log": PAGE,
+    "GET /v1/ops/contracts/{contract_id}/smart-keys/{grant_id}/log": PAGE,
+    "DELETE /v1/ops/contracts/{contract_id}/smart-keys/{grant_id}": [REASON],
+    "DELETE /v1/ops/cars/{car_id}/stop": [REASON],
+    "DELETE /v1/ops/fleet/stop": [REASON],
+    "DELETE /v1/ops/cars/{car_id}/unit": [
+        {
+            **_query("reason", "Why it is out of the car.", type="string", enum=[*UNIT_REASONS]),
+            "required": True,
+        }
+    ],
     "GET /v1/parking": [
         _query("lat", "Degrees north.", type="number", minimum=-90, maximum=90),
         _query("lon", "Degrees east.", type="number", minimum=-180, maximum=180),
@@ -430,3 +453,4 @@ if __name__ == "__main__":
     (DOCS / "openapi.yaml").write_text(openapi_yaml())
     (DOCS / "states.md").write_text(states())
     (DOCS / "facts.yaml").write_text(facts_yaml())
+    security.DOCUMENT.write_text(security.written(security.DOCUMENT.read_text()))

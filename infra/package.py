@@ -22,12 +22,19 @@ from typing import Any
 import yaml
 
 ROOT = Path(__file__).parent.parent
-SERVICES = {"dynamodb", "events", "iot-data", "s3", "secretsmanager", "sns", "sqs"}
+SERVICES = {"dynamodb", "events", "iot", "iot-data", "s3", "secretsmanager", "sns", "sqs"}
 """The AWS services the Lambdas call; the description of every other one stays out of the zip."""
 
 NEEDLESS = re.compile(r"(^|/)(tests?|__pycache__|examples)/|\.pyi$|\.pyc$|/examples-1\.json(\.gz)?$")
-METHODS = {"delete", "get", "patch", "post", "put"}
+METHODS = {"delete", "get", "head", "patch", "post", "put"}
 EPOCH = (2020, 1, 1, 0, 0, 0)
+
+
+class InFull(yaml.SafeDumper):
+    """CloudFormation refuses a template with YAML aliases."""
+
+    def ignore_aliases(self, _data: Any) -> bool:
+        return True
 
 
 class NotPackaged(Exception):
@@ -68,7 +75,7 @@ def render(out: Path) -> Package:
     template = yaml.safe_load(made.template.read_text())
     _must_be_declared(template)
     _pass_on_other_methods(template)
-    made.template.write_text(yaml.safe_dump(template, allow_unicode=True))
+    made.template.write_text(yaml.dump(template, Dumper=InFull, allow_unicode=True))
     return made
 
 
@@ -80,8 +87,13 @@ def _must_be_declared(template: dict[str, Any]) -> None:
 
 
 def _pass_on_other_methods(template: dict[str, Any]) -> None:
-    """The gateway calls a known path with an undeclared method unknown; the function can say 405."""
+    """The gateway calls a known path with an undeclared method unknown; the function can say 405.
+
+    HEAD is asked of the same people as GET.
+    """
     for methods in template["Resources"]["RestAPI"]["Properties"]["DefinitionBody"]["paths"].values():
+        if "get" in methods:
+            methods["head"] = methods["get"]
         declared = next(iter(methods.values()))
         for method in METHODS - methods.keys():
             methods[method] = {name: value for name, value in declared.items() if name != "security"}

@@ -14,18 +14,19 @@ from typing import Any
 
 from cfnlint.decode import cfn_yaml
 
+from infra.device_policy import beyond_a_car, beyond_a_claim
 from infra.package import ROOT, NotPackaged, render
 
 Document = dict[str, Any]
 Broken = Iterator[str]
 
-MAY_NAME_NO_RESOURCE = {"dynamodb:ListStreams"}
+MAY_NAME_NO_RESOURCE = {"dynamodb:ListStreams", "iot:AttachThingPrincipal", "iot:DetachThingPrincipal"}
 """Actions for which AWS knows no resource."""
 
 CARRIES_ITS_ACCOUNT = "apigateway.amazonaws.com"
 """Chalice's own permission; an API's ARN names the account."""
 
-OWN_THING = "${iot:Connection.Thing.ThingName}"
+CLAIM_POLICY = "${Stage}-claim"
 
 
 def load(path: Path) -> Document:
@@ -171,7 +172,8 @@ def names_carry_the_stage(template: Document) -> Broken:
     for name, resource in template["Resources"].items():
         for key, value in resource.get("Properties", {}).items():
             own = key == "Name" or re.fullmatch(
-                r"(Table|Bucket|Queue|Function|Rule|Topic|LogGroup|UserPool|Policy)Name", key
+                r"(Table|Bucket|Queue|Function|Rule|Topic|LogGroup|UserPool|Policy|Template|ThingType)Name",
+                key,
             )
             if own and isinstance(value, str):
                 yield f"{name}: {key} {value} is the same in every stage"
@@ -192,33 +194,20 @@ def path_variables_agree(template: Document) -> Broken:
 
 
 def devices_are_confined(template: Document) -> Broken:
+    """A car's certificate reaches its own topics only; a claim's may ask to become a car."""
     for name, policy in of_type(template, "AWS::IoT::Policy"):
-        for statement in policy["Properties"]["PolicyDocument"]["Statement"]:
-            for sentence in _unconfined(statement):
-                yield f"{name}: {sentence}"
+        claim = policy["Properties"]["PolicyName"] == {"Fn::Sub": CLAIM_POLICY}
+        beyond = beyond_a_claim if claim else beyond_a_car
+        for sentence in beyond(policy["Properties"]["PolicyDocument"]):
+            yield f"{name}: {sentence}"
 
 
-def _unconfined(statement: Document) -> Broken:
-    """A certificate may speak and hear under its own thing's name only."""
-    actions = as_list(statement["Action"])
-    own = {
-        "iot:Connect": [f":client/{OWN_THING}"],
-        "iot:Subscribe": [f":topicfilter/cars/{OWN_THING}/commands"],
-        "iot:Receive": [f":topic/cars/{OWN_THING}/commands"],
-        "iot:Publish": [
-            f":topic/{ingest}cars/{OWN_THING}/{said}"
-            for said in ("acks", "state")
-            for ingest in ("", f"$aws/rules/${{Stage}}_{said}/")
-        ],
-    }
-    for action in actions:
-        for resource in as_list(statement["Resource"]):
-            arn = (resource["Fn::Sub"] if isinstance(resource, dict) else resource).replace("${!", "${")
-            if not any(arn.endswith(end) for end in own.get(action, [])):
-                yield f"{action} on {arn} reaches beyond the thing itself"
-    attached = statement.get("Condition", {}).get("Bool", {}).get("iot:Connection.Thing.IsAttached")
-    if "iot:Connect" in actions and attached != "true":
-        yield "iot:Connect without a thing attached to the certificate"
+def enrolment_is_guarded(template: Document) -> Broken:
+    for name, resource in of_type(template, "AWS::IoT::ProvisioningTemplate"):
+        if "TargetArn" not in resource["Properties"].get("PreProvisioningHook", {}):
+            yield f"{name} enrols whoever asks"
+        if "PolicyDocument" in json.dumps(resource["Properties"]["TemplateBody"]):
+            yield f"{name} grants a policy of its own"
 
 
 RULES = (
@@ -233,6 +222,7 @@ RULES = (
     names_carry_the_stage,
     path_variables_agree,
     devices_are_confined,
+    enrolment_is_guarded,
 )
 
 

@@ -9,9 +9,10 @@ from typing import Any
 from chalice.test import Client
 
 
-def bearer(sub: str, *groups: str) -> str:
+def bearer(sub: str, *groups: str, **more: Any) -> str:
     """An unsigned id token: the real gateway verifies, the test client only reads the claims."""
     claims = {
+        **more,
         "sub": sub,
         "cognito:username": sub,
         "token_use": "id",

@@ -26,10 +26,9 @@ from typing import Any
 
 import pytest
 import yaml
-from moto import mock_aws
 
 from chalicelib.kernel import aws
-from tests.strict import strict
+from tests.strict import create, strict
 
 ROOT = Path(__file__).parent.parent
 NOON = datetime(2026, 3, 2, 3, 0, tzinfo=UTC)
@@ -66,10 +65,9 @@ def table_definitions() -> list[dict[str, Any]]:
 @pytest.fixture
 def dynamodb() -> Iterator[Any]:
     """A fresh, strict DynamoDB with every table of the stage `test`; also SNS, events and secrets on moto."""
-    with mock_aws(), strict():
+    with strict():
         client = aws.client("dynamodb")  # made once: moto empties what stands behind it, not the client
-        for table in table_definitions():
-            client.create_table(**table)
+        create(table_definitions())
         yield client
 
 
@@ -109,7 +107,7 @@ def api(dynamodb: Any) -> Iterator[Any]:
     from tests.api import Api
 
     for built in vars(wiring).values():
-        if hasattr(built, "cache_clear"):
+        if hasattr(built, "cache_clear") and built is not aws.client:
             built.cache_clear()
     offices.OFFICES.reset()
     caller = Api()

@@ -14,6 +14,8 @@ from infra.local.servers import EMULATOR
 from infra.package import ROOT
 
 DEPLOYED = "tests/stack"
+AT_ONCE = 3
+"""Files of them: most of their time is spent waiting, for seconds that a command lives or a sweep is away."""
 
 
 @dataclass
@@ -47,7 +49,7 @@ def main() -> int:
     count.pytest("tests", "-n", "auto", "--dist", "worksteal", f"--ignore={DEPLOYED}")
     try:
         if count.step(sys.executable, "-m", "infra.local.stack", "up"):
-            count.pytest(DEPLOYED)
+            count.pytest(DEPLOYED, "-n", str(AT_ONCE), "--dist", "loadfile")
     finally:
         if not was_up:
             count.step(sys.executable, "-m", "infra.local.stack", "down")

@@ -12,6 +12,7 @@ from chalicelib.contracts.model import (
     DUE_BACK,
     PLANS,
     AccessNews,
+    Admission,
     AlreadyAsked,
     AlreadyRefused,
     AlreadySigned,
@@ -489,6 +490,9 @@ class ContractService(Struct, frozen=True):
     def delivery(self, contract_id: str) -> Delivery:
         """NotAssigned before the contract has a car and a key."""
         return self._contract(contract_id).delivery
+
+    def admission(self, contract_id: str) -> Admission:
+        return self._contract(contract_id).admission
 
     def copy(self, contract_id: str) -> Contract:
         """All of it, for whoever writes it down; it has seen to whose it is."""

@@ -1,34 +1,115 @@
 """What goes in and out: HTTP answers, the three MQTT messages (docs/asyncapi.yaml), published facts."""
 
+import re
+from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any, Literal
 
 import msgspec
 from msgspec import Meta, Struct
+from msgspec.structs import replace
 
 from chalicelib.doors.model import (
     ADVICE,
     Ack,
     Action,
+    Asked,
     Command,
     Event,
+    LogPage,
+    Origin,
     Presence,
     Reading,
     Reason,
     Report,
     State,
+    Stop,
 )
+from chalicelib.kernel.errors import Malformed
+from chalicelib.kernel.tables import cursor, position
 
 Id = Annotated[str, Meta(min_length=1, max_length=64)]
 Millis = Annotated[int, Meta(ge=0, le=9_999_999_999_999, description="epoch milliseconds, UTC")]
 
 
+class Whereabouts(Struct, frozen=True):
+    """Where the browser says it is. A signal for the policy and the log, never needed."""
+
+    lat: Annotated[float, Meta(ge=-90, le=90)]
+    lon: Annotated[float, Meta(ge=-180, le=180)]
+    accuracy_m: Annotated[float, Meta(ge=0, le=1_000_000)] = 0
+
+
 class CommandRequest(Struct, frozen=True):
     action: Action
+    position: Whereabouts | None = None
+
+    def asked(self, ip: str, agent: str, trace_id: str) -> Asked:
+        it = self.position
+        origin = Origin(it.lat, it.lon, it.accuracy_m) if it else None
+        return Asked(self.action, None, origin, ip, agent, trace_id)
+
+
+class ContractCommandRequest(CommandRequest, frozen=True):
+    """`reason`: why staff act for the customer; nobody else needs one."""
+
+    reason: Annotated[str, Meta(max_length=200)] | None = None
+
+    def asked(self, ip: str, agent: str, trace_id: str) -> Asked:
+        asked = super().asked(ip, agent, trace_id)
+        return replace(asked, reason=(self.reason or "").strip() or None)
+
+
+class StopRequest(Struct, frozen=True):
+    """Staff say why; nothing personal belongs there."""
+
+    reason: Annotated[str, Meta(max_length=200)]
+
+
+class StopView(Struct, frozen=True):
+    """While it is stopped, everything but LOCK is refused."""
+
+    stopped: bool
+    reason: str | None = None
+    by: str | None = None
+    at: datetime | None = None
+
+    @classmethod
+    def of(cls, stop: Stop | None) -> "StopView":
+        return cls(True, stop.reason, stop.by, stop.at) if stop else cls(False)
+
+
+class LineView(Struct, frozen=True):
+    """One line of a log. `mark` chains it to the one before; what is personal is not shown."""
+
+    no: int
+    at: datetime
+    what: str
+    who: str
+    about: dict[str, str | int | bool | None]
+    mark: str
+
+
+class LogView(Struct, frozen=True):
+    """`whole`: nothing on this page was changed, taken out or cut off."""
+
+    lines: list[LineView]
+    whole: bool
+    next_cursor: str | None
+
+    @classmethod
+    def of(cls, page: LogPage) -> "LogView":
+        lines = [LineView(it.no, it.at, it.what, it.who, it.about, it.mark) for it in page.lines]
+        return cls(lines, page.whole, cursor(str(page.next)) if page.next is not None else None)
+
+
+class Messages(Struct, frozen=True):
+    ko: str
+    en: str
 
 
 class CommandView(Struct, frozen=True):
-    """A command and what its holder may believe and do.
+    """A command and what its holder may believe and do. `message` is in the caller's language.
 
     `retry_after`: seconds until another press is sensible. `late`: the car answered after the command's life.
     """
@@ -38,6 +119,7 @@ class CommandView(Struct, frozen=True):
     state: State
     reason: Reason | None
     message: str
+    messages: Messages
     may_have_executed: bool
     retryable: bool
     retry_after: int | None
@@ -55,6 +137,7 @@ class CommandView(Struct, frozen=True):
             command.state,
             command.reason,
             message(command, language),
+            Messages(message(command, "ko"), message(command, "en")),
             command.may_have_executed,
             command.retry_after is not None,
             command.retry_after,
@@ -84,6 +167,15 @@ def message(command: Command, language: Literal["ko", "en"]) -> str:
         advice = ADVICE[command.reason]
         return advice.ko if language == "ko" else advice.en
     return IN_OTHER_WORDS[command.action if command.settled else command.state][language]
+
+
+def after_of(query: Mapping[str, str]) -> int:
+    """The number of the line a page of a log goes on behind."""
+    given = query.get("cursor")
+    number = position(given) if given else "0"
+    if not re.fullmatch("[0-9]{1,10}", number, re.ASCII):
+        raise Malformed("unknown cursor", (("/cursor", "not a cursor of this list"),))
+    return int(number)
 
 
 class CommandMessage(Struct, frozen=True):
@@ -224,3 +316,23 @@ class CarOpenedWithKey(Struct, frozen=True):
 
     car_id: str
     at: datetime
+
+
+class CarStopped(Struct, frozen=True):
+    """Staff stopped remote functions of a car; it can still be locked."""
+
+    car_id: str
+    by: str
+
+
+class CarResumed(Struct, frozen=True):
+    car_id: str
+    by: str
+
+
+class FleetStopped(Struct, frozen=True):
+    by: str
+
+
+class FleetResumed(Struct, frozen=True):
+    by: str

@@ -1,33 +1,60 @@
-"""The facts that have a text sent."""
+"""The facts that have a text sent, the sweep of texts that wait, and what operations see of them."""
 
 from typing import Any
 
+from aws_lambda_powertools.metrics import MetricUnit
+
 from chalicelib import wiring
+from chalicelib.kernel.auth import Group
 from chalicelib.kernel.aws import client
 from chalicelib.kernel.bus import carry
-from chalicelib.kernel.entry import background
+from chalicelib.kernel.clock import utc_now
+from chalicelib.kernel.deadlines import measured
+from chalicelib.kernel.entry import METRICS, background
 from chalicelib.kernel.facts import fact_of
 from chalicelib.kernel.http import Routes
-from chalicelib.notices.schemas import Cause, SmartKeyLinkIssued
+from chalicelib.notices.model import State
+from chalicelib.notices.schemas import Cause, SmartKeyLinkIssued, TextsView
 
 routes = Routes(__name__)
 
 
+@routes.get("/v1/ops/texts", who=Group.OPS)
+def texts() -> TextsView:
+    """What today's texts have cost and may cost, and which of them wait."""
+    return TextsView.of(wiring.notices().spending())
+
+
 @routes.lambda_function(name="notices_send")
 @background
-def notices_send(event: dict[str, Any], _: Any) -> None:
+def notices_send(event: dict[str, Any], _: Any) -> str | None:
     """The text with a smart key's link."""
     link = fact_of(event).data_as(SmartKeyLinkIssued)
-    wiring.notices().send_link(link.grant_id, link.send_no)
+    return _counted(wiring.notices().send_link(link.grant_id, link.send_no))
 
 
 @routes.lambda_function(name="notices_tell")
 @background
-def notices_tell(event: dict[str, Any], _: Any) -> None:
+def notices_tell(event: dict[str, Any], _: Any) -> str | None:
     """What a customer should know of, with the way to put it right."""
     fact = fact_of(event)
     cause = fact.data_as(Cause)
-    wiring.notices().tell(cause.template(fact.type), cause.contract_id, fact.id)
+    return _counted(wiring.notices().tell(cause.template(fact.type), cause.contract_id, fact.id))
+
+
+def _counted(state: State | None) -> str | None:
+    if state:
+        METRICS.add_metric(f"texts_{state.lower()}", MetricUnit.Count, 1)
+    return state
+
+
+@routes.lambda_function(name="notices_sweep")
+@background
+def notices_sweep(event: dict[str, Any], _: Any) -> dict[str, int]:
+    """Every minute: the texts whose turn it is, and those that a run has left behind."""
+    report = wiring.notices().sweep()
+    measured("notices", report, utc_now())
+    return {"found": report.found, "claimed": report.claimed}
 
 
 @routes.lambda_function(name="notices_publish")

@@ -14,7 +14,7 @@ routes = Routes(__name__)
 def smart_key_page() -> Answer:
     """The smart-key page, without any look-up: a link's code is in the fragment and never arrives here."""
     page = wiring.page_files().template("smart-key.html")
-    return Answer(page.body, safety_headers(), content_type=page.content_type)
+    return Answer(page.body, safety_headers(uses=("geolocation",)), content_type=page.content_type)
 
 
 @routes.get("/k-worker.js", who=PUBLIC)

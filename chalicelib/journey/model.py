@@ -66,10 +66,11 @@ VISIBLE: dict[str, tuple[str, ...]] = {
     "KeyShipmentMismatched": ("to_state", "occurred_at"),
     "KeyShipmentVerified": ("to_state", "occurred_at"),
     # smartkeys
-    "SmartKeyLinkIssued": (),
+    "SmartKeyLinkIssued": ("holder",),
     "SmartKeyLinkDied": (),
     "SmartKeyOpened": (),
     "SmartKeyRevoked": (),
+    "SmartKeyStaffIssued": (),
     "SmartKeyUnlocked": ("at",),
     # notices
     "NoticeSent": ("template",),
@@ -88,6 +89,9 @@ OPS_ONLY = frozenset(
         "KeyLost",
         "KeyRekeyed",
         "KeyShipmentEscalated",
+        "NoticeFailed",
+        "SmartKeyAsksStopped",
+        "SmartKeySessionEnded",
         "TransferDue",
         "VerificationOverdue",
     }

@@ -4,6 +4,7 @@ Smart-key holders have no authorizer: their handler hands the session cookie to 
 """
 
 import re
+from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Any
 
@@ -25,10 +26,16 @@ class Group(StrEnum):
 
 
 class Caller(Struct, frozen=True):
-    """`id` is the pool's `sub`."""
+    """`id` is the pool's `sub`. `authenticated_at`: when they last gave a password, which refreshing a token
+    does not move. `phone`: in E.164, and only one that the pool has verified."""
 
     id: str
     groups: frozenset[Group] = frozenset()
+    authenticated_at: datetime | None = None
+    phone: str | None = None
+
+    def __repr__(self) -> str:
+        return f"Caller({self.id!r})"
 
 
 def caller_of(event: dict[str, Any]) -> Caller | None:
@@ -42,4 +49,20 @@ def caller_of(event: dict[str, Any]) -> Caller | None:
     names = claims.get("cognito:groups") or ""
     words = names if isinstance(names, list) else re.findall(r"[\w-]+", str(names))
     known = {group.value for group in Group}
-    return Caller(str(claims["sub"]), frozenset(Group(word) for word in words if word in known))
+    return Caller(
+        str(claims["sub"]),
+        frozenset(Group(word) for word in words if word in known),
+        _authenticated_at(claims),
+        _phone(claims),
+    )
+
+
+def _authenticated_at(claims: dict[str, Any]) -> datetime | None:
+    """From `auth_time`, seconds as a number or as text (openid.net/specs/openid-connect-core-1_0, 2)."""
+    text = str(claims.get("auth_time") or "")
+    return datetime.fromtimestamp(int(text), UTC) if re.fullmatch(r"[0-9]{1,11}", text, re.ASCII) else None
+
+
+def _phone(claims: dict[str, Any]) -> str | None:
+    verified = str(claims.get("phone_number_verified") or "").lower() == "true"
+    return str(claims["phone_number"]) if verified and claims.get("phone_number") else None

@@ -39,7 +39,7 @@ STATUS: dict[type[HandoverError], int] = {
 }
 REPLAYED = {"Idempotent-Replayed": "true"}
 PROBLEM_BASE = "https://handover.example/problems/"
-MAX_BODY_BYTES = 256 * 1024
+MAX_BODY_BYTES = 512 * 1024
 MAX_KEY_CHARS = 128
 MAX_NAME_CHARS = 200
 """No id is longer, and DynamoDB's keys have a limit: a longer name in a path names nothing."""
@@ -203,7 +203,7 @@ def refuse_methods(request: Request, get_response: Callable[[Request], Response]
     if answer.status_code != STATUS[errors.WrongMethod]:
         return answer
     refusal = problem(errors.WrongMethod(), str(request.context.get("requestId") or ""))
-    refusal.headers["Allow"] = answer.headers["Allow"]
+    refusal.headers["Allow"] = str(answer.headers["Allow"]).replace("GET", "GET, HEAD")
     return refusal
 
 
@@ -258,7 +258,8 @@ def _allowed(call: Call, who: frozenset[Group] | None) -> None:
 class App(Chalice):
     """Registers a context when the first of its paths is asked for, or when told to `open` it.
 
-    A cold start then pays for one context and not for all of them. `rooms`: path -> context.
+    A cold start then pays for one context and not for all of them. `rooms`: path -> context. HEAD, which
+    Chalice does not know, is GET without its body (RFC 9110, 9.3.2).
     """
 
     def __init__(self, name: str, rooms: Mapping[str, str], routes_of: Callable[[str], Blueprint]) -> None:
@@ -275,7 +276,10 @@ class App(Chalice):
         room = self._rooms.get(event["requestContext"]["resourcePath"])
         if room:
             self.open(room)
-        return super().__call__(event, context)
+        if event["requestContext"]["httpMethod"] != "HEAD":
+            return super().__call__(event, context)
+        asked = {**event, "requestContext": {**event["requestContext"], "httpMethod": "GET"}}
+        return {**super().__call__(asked, context), "body": "", "isBase64Encoded": False}
 
 
 class Routes(Blueprint):

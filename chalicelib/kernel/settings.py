@@ -8,7 +8,9 @@ from msgspec import Struct
 class Settings(Struct, frozen=True):
     """`site_url` is the base of links in texts, no slash at the end; only non-API Lambdas build links.
 
+    `command_transport`: "publish" through the broker, or "direct" to a car's connection.
     `payments_url` is the payment gateway, `offices_url` the offices that know licences and recalls.
+    `sms_parts_per_day` is what all texts may cost, `sms_parts_for_links` how much of it only links may use.
     """
 
     stage: str
@@ -20,6 +22,9 @@ class Settings(Struct, frozen=True):
     payments_url: str
     offices_url: str
     documents_bucket: str
+    command_transport: str
+    sms_parts_per_day: int
+    sms_parts_for_links: int
 
     @property
     def bus_name(self) -> str:
@@ -38,6 +43,9 @@ def _read() -> Settings:
         payments_url=os.environ.get("PAYMENTS_URL", "").rstrip("/"),
         offices_url=os.environ.get("OFFICES_URL", "").rstrip("/"),
         documents_bucket=os.environ.get("DOCUMENTS_BUCKET", ""),
+        command_transport=os.environ.get("COMMAND_TRANSPORT", "publish"),
+        sms_parts_per_day=int(os.environ.get("SMS_PARTS_PER_DAY") or 5000),
+        sms_parts_for_links=int(os.environ.get("SMS_PARTS_FOR_LINKS") or 2000),
     )
 
 

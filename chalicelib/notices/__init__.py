@@ -1,5 +1,6 @@
 """Texts to people: what was to be said, whether it went out, and the one catalogue of wordings.
 
-Owns the table `<stage>-notices`. Publishes NoticeSent; hears SmartKeyLinkIssued. Neither a text nor a number
-nor a code is ever stored or logged.
+Owns the table `<stage>-notices`. Publishes NoticeSent, CustomerTold, NoticeFailed and SmsCapReached; hears
+SmartKeyLinkIssued and what customers should know of. Neither a text nor a number nor a code is ever stored or
+logged; a number is known by a keyed hash, for a day.
 """

@@ -3,9 +3,9 @@
 from collections.abc import Callable
 from typing import Any
 
-from botocore.exceptions import ClientError
+from botocore.exceptions import BotoCoreError, ClientError
 
-from chalicelib.notices.model import SmsRefused, SmsUnavailable
+from chalicelib.notices.model import SmsRefused, SmsUnavailable, SmsUnsure
 
 FINAL_CODES = {"InvalidParameter", "InvalidParameterValue", "ParameterValueInvalid", "OptedOut"}
 TRANSACTIONAL = {"AWS.SNS.SMS.SMSType": {"DataType": "String", "StringValue": "Transactional"}}
@@ -24,3 +24,5 @@ class SnsSms:
         except ClientError as error:
             code = error.response["Error"]["Code"]
             raise (SmsRefused if code in FINAL_CODES else SmsUnavailable)(code) from None
+        except BotoCoreError as error:
+            raise SmsUnsure(type(error).__name__) from None

@@ -4,12 +4,20 @@ A domestic text holds 90 bytes of cp949 (Python's `euc-kr` writes rare syllables
 of an SNS text 140 bytes, which is 70 UTF-16 units.
 """
 
-from datetime import datetime, timedelta
+import base64
+import hashlib
+import hmac
+from collections.abc import Sequence
+from datetime import date, datetime, timedelta
 from enum import StrEnum
+from typing import Any
+from zlib import crc32
 
 from msgspec import Struct
+from msgspec.structs import replace
 
-from chalicelib.kernel.errors import Busy, Conflict, Refused
+from chalicelib.kernel.calendar import DAY, KST
+from chalicelib.kernel.errors import Busy, Conflict, Refused, TooMany
 from chalicelib.kernel.states import Table
 
 SMS_BYTES = 90
@@ -20,11 +28,20 @@ SITE_CHARS = 24
 """The longest site address with which a link's text is one part; the local stack's may be longer."""
 
 LEASE = timedelta(seconds=45)
-"""Longer than one run of the sender, shorter than the minute until its event is tried again."""
+"""Longer than one run of the sender, shorter than the minute until the next sweep."""
+KEEP_TRYING = timedelta(hours=36)
+"""Beyond that a text is no news; a day's cap may make one wait until the next day."""
+
+TEXTS = 3
+TEXTS_WINDOW = timedelta(minutes=10)
+"""So many texts reach one number in any such window, whatever they say."""
+SPREAD = timedelta(minutes=30)
+"""What waits for a cap looks again after this much time and up to as much more: it may have been raised."""
 
 
 class State(StrEnum):
     PENDING = "PENDING"
+    WAITING = "WAITING"
     SENT = "SENT"
     FAILED = "FAILED"
 
@@ -32,7 +49,9 @@ class State(StrEnum):
 class Event(StrEnum):
     ACCEPTED = "accepted"
     REFUSED = "refused"
+    LIMITED = "limited"
     T_LEASE = "T.lease"
+    T_TURN = "T.turn"
 
 
 class Role(StrEnum):
@@ -44,7 +63,9 @@ START = State.PENDING
 LIFE = Table(
     (State.PENDING, Event.ACCEPTED, State.SENT, {Role.SENDER}),
     (State.PENDING, Event.REFUSED, State.FAILED, {Role.SENDER}),
+    (State.PENDING, Event.LIMITED, State.WAITING, {Role.SENDER}),
     (State.PENDING, Event.T_LEASE, State.PENDING, {Role.TIMER}),
+    (State.WAITING, Event.T_TURN, State.PENDING, {Role.TIMER}),
 )
 
 
@@ -60,12 +81,48 @@ class SmsUnavailable(Busy):
     """The text could not be handed over; try again."""
 
 
-class BeingSent(Busy):
-    """Another run is sending this notice."""
+class SmsUnsure(Busy):
+    """No answer came; the text may have gone out."""
+
+
+class AlreadyHeard(Conflict):
+    """This notice was asked for before; it is on its way, or settled."""
+
+
+class TakenUp(Conflict):
+    """Another run has taken this notice up."""
 
 
 class AlreadySettled(Conflict):
     """This notice was sent, or given up, before."""
+
+
+class TextsMoved(Conflict):
+    """Another text went to this number meanwhile."""
+
+
+class CapReached(Conflict):
+    """The day would spend more than it may."""
+
+
+class AlreadyTold(Conflict):
+    """This was published today."""
+
+
+class TextsLimited(TooMany):
+    """This text must wait for its turn."""
+
+    def __init__(self, until: datetime) -> None:
+        super().__init__()
+        self.until = until
+
+
+class NumberLimit(TextsLimited):
+    """This number has had its texts for the moment."""
+
+
+class DailyCap(TextsLimited):
+    """Today's texts are spent."""
 
 
 class Template(StrEnum):
@@ -103,19 +160,85 @@ WORDS = {
 
 
 class Notice(Struct, frozen=True):
-    """Until `leased_until` no other run takes it up. `reason` says why it FAILED.
+    """Until `due_at` no other run takes it up; None when it is settled. `reason`: why it waits, or FAILED.
 
     A link's text names grant and number, and finds its contract by them; any other is about a contract.
     """
 
     notice_id: str
     template: Template
-    leased_until: datetime
+    asked_at: datetime
+    due_at: datetime | None
     contract_id: str | None = None
     grant_id: str | None = None
     send_no: int | None = None
     state: State = START
     reason: str | None = None
+
+    @classmethod
+    def new(cls, notice_id: str, template: Template, at: datetime, **about: Any) -> "Notice":
+        return cls(notice_id, template, asked_at=at, due_at=at + LEASE, **about)
+
+    def taken_up(self, at: datetime) -> "Notice":
+        over = {State.PENDING: Event.T_LEASE, State.WAITING: Event.T_TURN}
+        return replace(self, state=LIFE.after(self.state, over[self.state]), due_at=at + LEASE)
+
+    def waiting(self, limit: TextsLimited) -> "Notice":
+        state = LIFE.after(self.state, Event.LIMITED)
+        return replace(self, state=state, due_at=limit.until, reason=limit.code)
+
+    def too_late(self, at: datetime) -> bool:
+        return at >= self.asked_at + KEEP_TRYING
+
+    def settled(self, event: Event, reason: str | None) -> "Notice":
+        return replace(self, state=LIFE.after(self.state, event), due_at=None, reason=reason)
+
+
+class Caps(Struct, frozen=True):
+    """Parts of texts in a day in Seoul: of all, and how many of them only links may use."""
+
+    parts: int
+    for_links: int
+
+    def most(self, template: Template) -> int:
+        return self.parts if template is Template.SMART_KEY_LINK else self.parts - self.for_links
+
+    def whose(self, template: Template) -> str:
+        return "links" if template is Template.SMART_KEY_LINK else "others"
+
+
+class Spending(Struct, frozen=True):
+    """What operations see of a day's texts: what was spent, and the first of those that wait."""
+
+    day: date
+    spent: int
+    caps: Caps
+    waiting: tuple[Notice, ...]
+
+
+def day_of(at: datetime) -> date:
+    return at.astimezone(KST).date()
+
+
+def with_text(times: Sequence[datetime], at: datetime) -> tuple[datetime, ...]:
+    """The texts that still count for a number, and this one. NumberLimit when it is one too many."""
+    recent = tuple(sent for sent in times if sent > at - TEXTS_WINDOW)
+    if len(recent) >= TEXTS:
+        raise NumberLimit(recent[-TEXTS] + TEXTS_WINDOW)
+    return (*recent, at)
+
+
+def after_cap(notice_id: str, at: datetime) -> datetime:
+    """When to look again, at the latest in the first minutes of the next day in Seoul; not all at once."""
+    midnight = datetime.combine(day_of(at) + DAY, datetime.min.time(), KST)
+    own = timedelta(seconds=crc32(notice_id.encode()) % SPREAD.seconds)
+    return min(at + SPREAD, midnight) + own
+
+
+def number_mark(key: str, phone: str) -> str:
+    """Keyed, since eight digits can be guessed."""
+    digest = hmac.new(key.encode(), f"texts|v1|{phone}".encode(), hashlib.sha256).digest()
+    return base64.urlsafe_b64encode(digest).decode().rstrip("=")
 
 
 def text_of(template: Template, language: str, **values: str) -> str:

@@ -1,8 +1,52 @@
-"""The facts that notices publish and understand."""
+"""What operations see of texts, and the facts that notices publish and understand."""
+
+from datetime import date, datetime
 
 from msgspec import Struct
 
-from chalicelib.notices.model import Template
+from chalicelib.notices.model import Notice, Spending, Template
+
+
+class WaitingText(Struct, frozen=True):
+    """`reason`: NUMBER_LIMIT or DAILY_CAP."""
+
+    notice_id: str
+    template: str
+    contract_id: str | None
+    grant_id: str | None
+    reason: str | None
+    asked_at: datetime
+    due_at: datetime | None
+
+    @classmethod
+    def of(cls, notice: Notice) -> "WaitingText":
+        return cls(
+            notice_id=notice.notice_id,
+            template=notice.template.value,
+            contract_id=notice.contract_id,
+            grant_id=notice.grant_id,
+            reason=notice.reason,
+            asked_at=notice.asked_at,
+            due_at=notice.due_at,
+        )
+
+
+class TextsView(Struct, frozen=True):
+    """Parts of texts in a day in Seoul: what they have cost, what they may, how much of that is for links.
+
+    `waiting`: the first of those that wait for their turn, soonest first.
+    """
+
+    day: date
+    parts: int
+    most: int
+    for_links: int
+    waiting: list[WaitingText]
+
+    @classmethod
+    def of(cls, seen: Spending) -> "TextsView":
+        waiting = [WaitingText.of(notice) for notice in seen.waiting]
+        return cls(seen.day, seen.spent, seen.caps.parts, seen.caps.for_links, waiting)
 
 
 class NoticeSent(Struct, frozen=True):
@@ -21,6 +65,25 @@ class CustomerTold(Struct, frozen=True):
     notice_id: str
     contract_id: str
     template: str
+
+
+class NoticeFailed(Struct, frozen=True):
+    """Published: this text will not go out. Operations should reach the customer in another way."""
+
+    notice_id: str
+    contract_id: str
+    grant_id: str | None
+    send_no: int | None
+    template: str
+    reason: str
+
+
+class SmsCapReached(Struct, frozen=True):
+    """Published once a day for links and for all others: what they may cost is spent, and texts wait."""
+
+    day: date
+    whose: str
+    parts: int
 
 
 class SmartKeyLinkIssued(Struct, frozen=True):

@@ -1,31 +1,54 @@
-"""Sending notices: once each, unless the answer was lost."""
+"""Sending notices: once each, unless the answer was lost, and never more than a number or a day may have.
 
-from collections.abc import Callable
+What cannot go out now waits in its own row for its time, and a sweep takes it up: an event comes again three
+times at most, and a day's cap may last for hours.
+"""
+
+import random
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
-from datetime import datetime
+from datetime import date, datetime
 from typing import Protocol
 
 from msgspec import Struct
 from msgspec.structs import replace
 
 from chalicelib.kernel.clock import Clock
-from chalicelib.kernel.errors import Conflict, NotFound
+from chalicelib.kernel.deadlines import SHARDS, Report, sweep
+from chalicelib.kernel.errors import Conflict, HandoverError, NotFound
 from chalicelib.kernel.facts import Fact
 from chalicelib.kernel.ids import keyed_id
 from chalicelib.notices.model import (
-    LEASE,
-    LIFE,
+    AlreadyHeard,
     AlreadySettled,
+    AlreadyTold,
+    Caps,
+    DailyCap,
     Event,
     Notice,
     SmsRefused,
+    SmsUnavailable,
+    Spending,
     State,
+    TakenUp,
     Template,
+    TextsLimited,
+    TextsMoved,
+    after_cap,
+    day_of,
+    number_mark,
+    sms_parts,
     text_of,
+    with_text,
 )
 
 CUSTOMER = "customer"
 """The holder whom a text about a contract is for."""
+ATTEMPTS = 5
+MOST_IN_A_SWEEP = 400
+"""So many texts fit into one run; the rest is due a minute later, and the shards take turns."""
+MOST_SHOWN = 100
+TOO_LATE = "TOO_LATE"
 
 
 class Link(Protocol):
@@ -57,76 +80,189 @@ class Parties(Protocol):
 
 
 class Sms(Protocol):
-    """SmsRefused when trying again is useless; any other error leaves open whether it went out."""
+    """SmsRefused when trying again is useless, SmsUnavailable when it did not go out, SmsUnsure when nobody
+    knows."""
 
     def send(self, phone: str, text: str) -> None: ...
 
 
 class Store(Protocol):
-    def claim(self, notice: Notice, at: datetime) -> None:
-        """A new notice, or a PENDING one whose lease is over. AlreadySettled, BeingSent."""
+    """Every write is one transaction."""
 
-    def settle(
-        self, notice: Notice, state: State, reason: str | None, at: datetime, fact: Fact | None
-    ) -> None:
+    def begin(self, notice: Notice) -> None:
+        """AlreadyHeard."""
+
+    def due(self, shard: int, until: datetime) -> Iterator[Sequence[Notice]]: ...
+    def move(self, before: Notice, after: Notice) -> None:
+        """TakenUp when it is not as `before`."""
+
+    def settle(self, notice: Notice, at: datetime, fact: Fact | None) -> None:
         """AlreadySettled."""
+
+    def waiting(self, most: int, at: datetime) -> list[Notice]:
+        """Soonest first; may lag by a moment."""
+
+    def texts_to(self, number: str) -> Sequence[datetime]: ...
+    def save_texts(self, number: str, seen: Sequence[datetime], times: Sequence[datetime]) -> None:
+        """TextsMoved when they are not as `seen`."""
+
+    def spend(self, day: date, parts: int, most: int) -> bool:
+        """False, and nothing spent, when the day would have spent more than `most`."""
+
+    def give_back(self, day: date, parts: int) -> None: ...
+    def spent(self, day: date) -> int: ...
+    def tell_cap(self, day: date, whose: str, at: datetime, fact: Fact) -> None:
+        """AlreadyTold."""
+
+
+class _Text(Struct, frozen=True):
+    """What goes out, to whom; it is never stored, and never shown."""
+
+    phone: str
+    words: str
+
+    def __repr__(self) -> str:
+        return "_Text()"
 
 
 class NoticeService(Struct, frozen=True):
+    """`number_key`: the secret under which numbers are known."""
+
     store: Store
     links: Links
     parties: Parties
     sms: Sms
     site_url: str
+    caps: Caps
+    number_key: Callable[[], str]
     now: Clock
     new_id: Callable[[str], str]
 
-    def send_link(self, grant_id: str, send_no: int) -> None:
-        """Heard twice, sent once. BeingSent while another run holds the lease: the event comes again."""
+    def send_link(self, grant_id: str, send_no: int) -> State | None:
+        """Where the notice then stands; None when it was heard before."""
         template = Template.SMART_KEY_LINK
         notice_id = keyed_id("ntc", grant_id, str(send_no), template)
-        until = self.now() + LEASE
+        return self._begin(Notice.new(notice_id, template, self.now(), grant_id=grant_id, send_no=send_no))
 
-        def send(notice: Notice) -> Notice:
-            link = self.links.link(grant_id, send_no)
-            self._text(template, link.contract_id, link.holder, f"/k#{link.code}")
-            return replace(notice, contract_id=link.contract_id)
-
-        self._once(Notice(notice_id, template, until, grant_id=grant_id, send_no=send_no), send)
-
-    def tell(self, template: Template | None, contract_id: str, cause: str) -> None:
+    def tell(self, template: Template | None, contract_id: str, cause: str) -> State | None:
         """The customer, once for each cause (a fact's id), with the way to `/my`; no template, no text."""
         if template is None:
-            return
-        until = self.now() + LEASE
+            return None
+        notice_id = keyed_id("ntc", cause, template)
+        return self._begin(Notice.new(notice_id, template, self.now(), contract_id=contract_id))
 
-        def send(notice: Notice) -> Notice:
-            self._text(template, contract_id, CUSTOMER, "/my")
-            return notice
+    def sweep(self) -> Report:
+        """Takes up what was left behind by a run that is gone, and what has its turn now."""
+        at = self.now()
+        return sweep(
+            lambda shard: self.store.due(shard, at),
+            self._take_up,
+            shards=random.sample(range(SHARDS), SHARDS),
+            most=MOST_IN_A_SWEEP,
+            hand_on=lambda _: None,
+        )
 
-        self._once(Notice(keyed_id("ntc", cause, template), template, until, contract_id), send)
+    def spending(self) -> Spending:
+        at = self.now()
+        day = day_of(at)
+        return Spending(day, self.store.spent(day), self.caps, tuple(self.store.waiting(MOST_SHOWN, at)))
 
-    def _once(self, notice: Notice, send: Callable[[Notice], Notice]) -> None:
-        with suppress(AlreadySettled):
-            self.store.claim(notice, self.now())
-            try:
-                sent = send(notice)
-            except (SmsRefused, Conflict, NotFound) as problem:
-                self._settle(notice, Event.REFUSED, problem.code)
-            else:
-                self._settle(sent, Event.ACCEPTED, None)
+    def _begin(self, notice: Notice) -> State | None:
+        with suppress(AlreadyHeard):
+            self.store.begin(notice)
+            return self._send(notice)
+        return None
 
-    def _text(self, template: Template, contract_id: str, holder: str, way: str) -> None:
+    def _take_up(self, seen: Notice) -> bool:
+        notice = seen.taken_up(self.now())
+        try:
+            self.store.move(seen, notice)
+        except TakenUp:
+            return False
+        with suppress(HandoverError):  # it is due again when its lease is over
+            self._send(notice)
+        return True
+
+    def _send(self, notice: Notice) -> State:
+        try:
+            notice, text = self._addressed(notice)
+        except (Conflict, NotFound) as problem:
+            return self._settle(replace(notice, contract_id=None), Event.REFUSED, problem.code)
+        if notice.too_late(self.now()):
+            return self._settle(notice, Event.REFUSED, TOO_LATE)
+        try:
+            self._hand_over(notice, text)
+        except TextsLimited as limit:
+            return self._wait(notice, limit)
+        except SmsRefused as problem:
+            return self._settle(notice, Event.REFUSED, problem.code)
+        return self._settle(notice, Event.ACCEPTED, None)
+
+    def _addressed(self, notice: Notice) -> tuple[Notice, _Text]:
+        if notice.grant_id is None or notice.send_no is None:
+            return notice, self._text(notice, str(notice.contract_id), CUSTOMER, "/my")
+        link = self.links.link(notice.grant_id, notice.send_no)
+        text = self._text(notice, link.contract_id, link.holder, f"/k#{link.code}")
+        return replace(notice, contract_id=link.contract_id), text
+
+    def _text(self, notice: Notice, contract_id: str, holder: str, way: str) -> _Text:
         party = self.parties.party(contract_id, holder)
-        self.sms.send(party.phone, text_of(template, party.language, link=self.site_url + way))
+        return _Text(party.phone, text_of(notice.template, party.language, link=self.site_url + way))
 
-    def _settle(self, notice: Notice, event: Event, reason: str | None) -> None:
-        at, state = self.now(), LIFE.after(notice.state, event)
-        self.store.settle(notice, state, reason, at, self._sent(notice, at) if state == State.SENT else None)
+    def _hand_over(self, notice: Notice, text: _Text) -> None:
+        """Counted first, each time: whatever becomes of this try, a number never gets more than its texts."""
+        at, parts = self.now(), sms_parts(text.words)
+        number, day = number_mark(self.number_key(), text.phone), day_of(at)
+        with_text(self.store.texts_to(number), at)
+        if not self.store.spend(day, parts, self.caps.most(notice.template)):
+            raise DailyCap(after_cap(notice.notice_id, at))
+        try:
+            self._count(number)
+            self.sms.send(text.phone, text.words)
+        except (TextsLimited, SmsRefused, SmsUnavailable):
+            self.store.give_back(day, parts)
+            raise
 
-    def _sent(self, notice: Notice, at: datetime) -> Fact:
-        about = {"notice_id": notice.notice_id, "contract_id": notice.contract_id}
+    def _count(self, number: str) -> None:
+        for _ in range(ATTEMPTS):
+            seen = self.store.texts_to(number)
+            with suppress(TextsMoved):
+                self.store.save_texts(number, seen, with_text(seen, self.now()))
+                return
+        raise SmsUnavailable("many texts to one number at once")
+
+    def _wait(self, notice: Notice, limit: TextsLimited) -> State:
+        if isinstance(limit, DailyCap):
+            self._tell_cap(notice)
+        after = notice.waiting(limit)
+        with suppress(TakenUp):
+            self.store.move(notice, after)
+        return after.state
+
+    def _tell_cap(self, notice: Notice) -> None:
+        at = self.now()
+        day, whose = day_of(at), self.caps.whose(notice.template)
+        data = {"day": day.isoformat(), "whose": whose, "parts": self.caps.most(notice.template)}
+        fact = Fact.of("SmsCapReached", "notices", day.isoformat(), at=at, id=self.new_id("evt"), data=data)
+        with suppress(AlreadyTold):
+            self.store.tell_cap(day, whose, at, fact)
+
+    def _settle(self, notice: Notice, event: Event, reason: str | None) -> State:
+        at, after = self.now(), notice.settled(event, reason)
+        with suppress(AlreadySettled):
+            self.store.settle(after, at, self._news(after, at))
+        return after.state
+
+    def _news(self, notice: Notice, at: datetime) -> Fact | None:
+        """None when there is nobody to speak of: what was to be sent is over, or the contract unknown."""
+        if notice.contract_id is None:
+            return None
+        data = {"notice_id": notice.notice_id, "contract_id": notice.contract_id}
         link = {"grant_id": notice.grant_id, "send_no": notice.send_no} if notice.grant_id else {}
-        data = about | link | {"template": notice.template.value}
-        name = "NoticeSent" if link else "CustomerTold"
-        return Fact.of(name, "notices", notice.notice_id, at=at, id=self.new_id("evt"), data=data)
+        if notice.state == State.SENT:
+            name, more = "NoticeSent" if link else "CustomerTold", {}
+        else:
+            name, more = "NoticeFailed", {"reason": notice.reason}
+            link = {"grant_id": notice.grant_id, "send_no": notice.send_no}
+        about = data | link | {"template": notice.template.value} | more
+        return Fact.of(name, "notices", notice.notice_id, at=at, id=self.new_id("evt"), data=about)

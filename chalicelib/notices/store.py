@@ -1,71 +1,211 @@
 """Notices on DynamoDB, table `<stage>-notices`.
 
 `pk = NOTICE#<notice_id>`, `sk = NOTICE`: the notice. It goes by TTL after three months, as service logs do.
+`pk = NUMBER#<mark>`, `sk = TEXTS`: when a number's latest texts went out, for a day.
+`pk = SPENT#<day>`, `sk = SPENT`: how many parts of texts a day has cost so far.
+`pk = SPENT#<day>`, `sk = TOLD#<whose>`: that its cap was reached, published once.
+Index `due`: every notice that is not settled, by the time it is taken up again (`kernel.deadlines`).
 """
 
-from datetime import datetime, timedelta
+from collections.abc import Iterator, Sequence
+from datetime import date, datetime, timedelta
+from typing import Any
 
-from pynamodb.attributes import NumberAttribute, UnicodeAttribute
+from pynamodb.attributes import ListAttribute, NumberAttribute, UnicodeAttribute
 
-from chalicelib.kernel.clock import stamp
-from chalicelib.kernel.errors import Conflict
+from chalicelib.kernel.clock import KST, moment, stamp
+from chalicelib.kernel.deadlines import SHARDS, due_pages, shard_of
 from chalicelib.kernel.facts import Fact
-from chalicelib.kernel.tables import AllOrNothing, Item, Raw, table_name
-from chalicelib.notices.model import AlreadySettled, BeingSent, Notice, State
+from chalicelib.kernel.tables import AllOrNothing, Item, table_name
+from chalicelib.notices.model import (
+    AlreadyHeard,
+    AlreadySettled,
+    AlreadyTold,
+    CapReached,
+    Notice,
+    State,
+    TakenUp,
+    Template,
+    TextsMoved,
+)
 
+TABLE = table_name("notices")
 KEPT = timedelta(days=92)
+NUMBERS_KEPT = timedelta(days=1)
+FAR = timedelta(days=3)
+"""Nothing waits longer."""
 
 
 class NoticeItem(Item):
     class Meta:
-        table_name = table_name("notices")
+        table_name = TABLE
 
+    notice_id = UnicodeAttribute()
     contract_id = UnicodeAttribute(null=True)
     grant_id = UnicodeAttribute(null=True)
     send_no = NumberAttribute(null=True)
     template = UnicodeAttribute()
     state = UnicodeAttribute()
-    leased_until = UnicodeAttribute()
+    asked_at = UnicodeAttribute()
+    due_shard = UnicodeAttribute(null=True)
+    due_at = UnicodeAttribute(null=True)
     settled_at = UnicodeAttribute(null=True)
     reason = UnicodeAttribute(null=True)
     ttl = NumberAttribute()
 
 
+class NumberItem(Item):
+    class Meta:
+        table_name = TABLE
+
+    times: ListAttribute[Any] = ListAttribute()
+    ttl = NumberAttribute()
+
+
+class SpentItem(Item):
+    class Meta:
+        table_name = TABLE
+
+    parts = NumberAttribute()
+    ttl = NumberAttribute()
+
+
+class ToldItem(Item):
+    class Meta:
+        table_name = TABLE
+
+    ttl = NumberAttribute()
+
+
+def _key(notice: Notice) -> NoticeItem:
+    return NoticeItem(f"NOTICE#{notice.notice_id}", "NOTICE")
+
+
+def _spent_key(day: date) -> tuple[str, str]:
+    return f"SPENT#{day.isoformat()}", "SPENT"
+
+
+def _gone_by(at: datetime, kept: timedelta = KEPT) -> int:
+    return int((at + kept).timestamp())
+
+
 class NoticeStore:
-    def claim(self, notice: Notice, at: datetime) -> None:
+    # ---- notices ------------------------------------------------------------------------------------------
+
+    def begin(self, notice: Notice) -> None:
         write = AllOrNothing()
-        left_behind = (NoticeItem.state == State.PENDING) & (NoticeItem.leased_until <= stamp(at))
-        item = NoticeItem(
-            f"NOTICE#{notice.notice_id}",
-            "NOTICE",
-            contract_id=notice.contract_id,
-            grant_id=notice.grant_id,
-            send_no=notice.send_no,
-            template=notice.template,
-            state=notice.state,
-            leased_until=stamp(notice.leased_until),
-            ttl=int((at + KEPT).timestamp()),
-        )
-        write.put(item, only_if=NoticeItem.pk.does_not_exist() | left_behind, otherwise=_in_the_way)
+        write.put(_item(notice), only_if=NoticeItem.pk.does_not_exist(), otherwise=AlreadyHeard)
         write.commit()
 
-    def settle(
-        self, notice: Notice, state: State, reason: str | None, at: datetime, fact: Fact | None
-    ) -> None:
+    def due(self, shard: int, until: datetime) -> Iterator[Sequence[Notice]]:
+        for page in due_pages(NoticeItem, shard, until):
+            yield [_notice(NoticeItem.from_raw_data(raw)) for raw in page]
+
+    def move(self, before: Notice, after: Notice) -> None:
+        as_read = (NoticeItem.state == before.state) & (NoticeItem.due_at == _stamp(before.due_at))
         write = AllOrNothing()
-        write.update(
-            NoticeItem(f"NOTICE#{notice.notice_id}", "NOTICE"),
-            NoticeItem.state.set(state),
-            NoticeItem.settled_at.set(stamp(at)),
-            NoticeItem.reason.set(reason) if reason else NoticeItem.reason.remove(),
-            only_if=NoticeItem.state == State.PENDING,
-            otherwise=AlreadySettled,
-        )
+        write.put(_item(after), only_if=as_read, otherwise=TakenUp)
+        write.commit()
+
+    def settle(self, notice: Notice, at: datetime, fact: Fact | None) -> None:
+        item = _item(notice)
+        item.settled_at = stamp(at)
+        write = AllOrNothing()
+        write.put(item, only_if=NoticeItem.state == State.PENDING, otherwise=AlreadySettled)
         if fact:
             write.fact(NoticeItem, fact)
         write.commit()
 
+    def waiting(self, most: int, at: datetime) -> list[Notice]:
+        found: list[Notice] = []
+        for shard in range(SHARDS):
+            page = next(due_pages(NoticeItem, shard, at + FAR, page=most))
+            found += [_notice(NoticeItem.from_raw_data(raw)) for raw in page]
+        waiting = (notice for notice in found if notice.state == State.WAITING and notice.due_at)
+        return sorted(waiting, key=lambda notice: (notice.due_at, notice.notice_id))[:most]
 
-def _in_the_way(old: Raw | None) -> Conflict | BeingSent:
-    pending = old and NoticeItem.from_raw_data(old).state == State.PENDING
-    return BeingSent() if pending else AlreadySettled()
+    # ---- limits -------------------------------------------------------------------------------------------
+
+    def texts_to(self, number: str) -> tuple[datetime, ...]:
+        item = NumberItem.load(f"NUMBER#{number}", "TEXTS")
+        return tuple(moment(text) for text in item.times) if item else ()
+
+    def save_texts(self, number: str, seen: Sequence[datetime], times: Sequence[datetime]) -> None:
+        key, ttl = (f"NUMBER#{number}", "TEXTS"), _gone_by(times[-1], NUMBERS_KEPT)
+        as_read = (NumberItem.times == _stamps(seen)) if seen else NumberItem.pk.does_not_exist()
+        write = AllOrNothing()
+        write.put(NumberItem(*key, times=_stamps(times), ttl=ttl), only_if=as_read, otherwise=TextsMoved)
+        write.commit()
+
+    def spend(self, day: date, parts: int, most: int) -> bool:
+        """One plain write: many texts at once wait for the row, and do not conflict over it."""
+        if parts > most:
+            return False
+        midnight = datetime.combine(day, datetime.min.time(), KST)
+        few = (SpentItem.parts <= most - parts) | SpentItem.pk.does_not_exist()
+        write = AllOrNothing()
+        write.update(
+            SpentItem(*_spent_key(day)),
+            SpentItem.parts.add(parts),
+            SpentItem.ttl.set(_gone_by(midnight)),
+            only_if=few,
+            otherwise=CapReached,
+        )
+        try:
+            write.commit()
+        except CapReached:
+            return False
+        return True
+
+    def give_back(self, day: date, parts: int) -> None:
+        write = AllOrNothing()
+        write.update(SpentItem(*_spent_key(day)), SpentItem.parts.add(-parts))
+        write.commit()
+
+    def spent(self, day: date) -> int:
+        item = SpentItem.load(*_spent_key(day))
+        return int(item.parts) if item else 0
+
+    def tell_cap(self, day: date, whose: str, at: datetime, fact: Fact) -> None:
+        place, _ = _spent_key(day)
+        write = AllOrNothing()
+        write.put(
+            ToldItem(place, f"TOLD#{whose}", ttl=_gone_by(at)),
+            only_if=ToldItem.pk.does_not_exist(),
+            otherwise=AlreadyTold,
+        )
+        write.fact(NoticeItem, fact)
+        write.commit()
+
+
+def _stamp(at: datetime | None) -> str | None:
+    return stamp(at) if at else None
+
+
+def _stamps(times: Sequence[datetime]) -> list[str]:
+    return [stamp(at) for at in times]
+
+
+def _item(notice: Notice) -> NoticeItem:
+    item = _key(notice)
+    item.notice_id, item.template, item.state = notice.notice_id, notice.template, notice.state
+    item.contract_id, item.grant_id, item.send_no = notice.contract_id, notice.grant_id, notice.send_no
+    item.asked_at, item.reason = stamp(notice.asked_at), notice.reason
+    item.due_at = _stamp(notice.due_at)
+    item.due_shard = shard_of(notice.notice_id) if notice.due_at else None
+    item.ttl = _gone_by(notice.asked_at)
+    return item
+
+
+def _notice(item: NoticeItem) -> Notice:
+    return Notice(
+        notice_id=item.notice_id,
+        template=Template(item.template),
+        asked_at=moment(item.asked_at),
+        due_at=moment(item.due_at) if item.due_at else None,
+        contract_id=item.contract_id,
+        grant_id=item.grant_id,
+        send_no=None if item.send_no is None else int(item.send_no),
+        state=State(item.state),
+        reason=item.reason,
+    )

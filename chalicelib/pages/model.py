@@ -34,6 +34,7 @@ def safety_headers(*connect: str, uses: tuple[str, ...] = ()) -> dict[str, str]:
             f"{name}=({'self' if name in uses else ''})" for name in ("camera", "microphone", "geolocation")
         ),
         "Cross-Origin-Opener-Policy": "same-origin",
+        "Strict-Transport-Security": "max-age=31536000",
     }
 
 

@@ -48,9 +48,9 @@ class PageFiles:
 
 
 def _slim(path: Path) -> str:
-    """Without comment lines, indentation and a style sheet's spaces: small also where nothing compresses."""
+    """Without comments, indentation and a style sheet's spaces: small also where nothing compresses."""
     text = path.read_text(encoding="utf-8")
-    text = re.sub(r"^\s*//.*\n|^/\*.*\*/\n|^[ \t]+", "", text, flags=re.MULTILINE)
+    text = re.sub(r"^\s*//.*\n|^\s*/\*[\s\S]*?\*/\n|^[ \t]+| +// [^\"'`\n]*$", "", text, flags=re.MULTILINE)
     return re.sub(r"([{};:,]) | (?=\{)", r"\1", text) if path.suffix == ".css" else text
 
 

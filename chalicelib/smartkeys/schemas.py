@@ -1,16 +1,38 @@
 """What smart-key callers send and hear, and the facts this context publishes and understands."""
 
-from datetime import datetime
-from typing import Annotated
+import re
+from collections.abc import Mapping
+from datetime import UTC, date, datetime
+from typing import Annotated, Literal
 
 from msgspec import Meta, Struct
 
+from chalicelib.kernel.audit import About, Line
+from chalicelib.kernel.errors import Malformed
 from chalicelib.kernel.ids import fingerprint, keyed_id
-from chalicelib.smartkeys.model import Grant, Order, mark_of
+from chalicelib.kernel.tables import cursor, position
+from chalicelib.smartkeys.model import (
+    MOST_USES,
+    Car,
+    CarState,
+    Grant,
+    HeldKeys,
+    Kind,
+    LogPage,
+    OpenKey,
+    Order,
+    Person,
+    ReasonNeeded,
+    Revoked,
+    mark_of,
+)
 
+MOST_REASON = 200
 Secret = Annotated[str, Meta(min_length=1, max_length=128)]
 Text = Annotated[str, Meta(min_length=1, max_length=200)]
 Moment = Annotated[datetime, Meta(tz=True)]
+Action = Literal["unlock", "lock", "hazard_on", "hazard_off", "horn"]
+Actions = Annotated[tuple[Action, ...], Meta(min_length=1, max_length=5)]
 
 
 class ExchangeRequest(Struct, frozen=True):
@@ -20,72 +42,212 @@ class ExchangeRequest(Struct, frozen=True):
     proof: Secret
 
 
+class StepUpRequest(Struct, frozen=True):
+    """`proof`: as for the exchange."""
+
+    proof: Secret
+
+
 class LinkRequest(Struct, frozen=True):
     phone: Secret
     proof: Secret
 
 
+class SmartKeyPosition(Struct, frozen=True):
+    lat: float
+    lon: float
+    at: datetime
+
+
 class SmartKeyCar(Struct, frozen=True):
+    """What the car said last, at `reported_at`; null where it never said. `stopped`: we have stopped it."""
+
     car_id: str
     plate: str
     model: str
     online: bool
     last_seen: datetime | None
+    position: SmartKeyPosition | None
+    locked: bool | None
+    doors_open: bool | None
+    battery_percent: int | None
+    reported_at: datetime | None
+    stopped: bool
+
+    @classmethod
+    def of(cls, car: Car, state: CarState, *, shows_position: bool = True) -> "SmartKeyCar":
+        where = state.position if shows_position else None
+        return cls(
+            car.car_id,
+            car.plate,
+            car.model,
+            state.online,
+            state.last_seen,
+            SmartKeyPosition(*where, state.position_at) if where and state.position_at else None,
+            state.locked,
+            state.doors_open,
+            state.battery_percent,
+            state.position_at,
+            state.stopped,
+        )
 
 
 class SmartKeyView(Struct, frozen=True):
+    """`who`: what kind of holder. Until `proven_until` the car opens without another proof, and is shown on
+    the map."""
+
     grant_id: str
     contract_id: str
+    who: Kind
     car: SmartKeyCar
     actions: tuple[str, ...]
     not_after: datetime
+    uses_left: int | None
+    proven_until: datetime
+
+    @classmethod
+    def of(cls, key: OpenKey) -> "SmartKeyView":
+        grant = key.grant
+        return cls(
+            grant.grant_id,
+            grant.contract_id,
+            grant.kind,
+            SmartKeyCar.of(key.car, key.state, shows_position=key.located),
+            grant.actions,
+            grant.not_after,
+            grant.uses_left,
+            key.proven_until,
+        )
+
+
+class PersonRequest(Struct, frozen=True):
+    """`birth_date` or `licence_last4` is what they prove themselves by; `phone` as people write it."""
+
+    name: Annotated[str, Meta(min_length=1, max_length=60)]
+    phone: Secret
+    birth_date: date | None = None
+    licence_last4: Annotated[str, Meta(pattern=r"^[0-9]{4}$(?!\n)")] | None = None
+    language: Literal["ko", "en"] = "ko"
+
+    def person(self) -> Person:
+        if self.birth_date is None and self.licence_last4 is None:
+            raise Malformed("nothing to prove themselves by", (("/person", "birth_date or licence_last4"),))
+        return Person(self.name, self.phone, self.language, self.birth_date, self.licence_last4)
 
 
 class IssueRequest(Struct, frozen=True):
-    """`holder`: "customer", or a driver's number."""
+    """`holder`: "customer", a driver's number, or a person named before; `person`: somebody new instead.
 
-    holder: Annotated[str, Meta(pattern=r"^(customer|[1-9][0-9]?)$")]
+    `max_uses`: so many times it opens the car.
+    """
+
     reason: Text
     not_after: Moment
+    holder: (
+        Annotated[str, Meta(pattern=r"^(customer|[2-9]|[1-9][0-9]|person:[0-9a-z]{10})$(?!\n)")] | None
+    ) = None
+    person: PersonRequest | None = None
     not_before: Moment | None = None
+    actions: Actions | None = None
+    max_uses: Annotated[int, Meta(ge=1, le=MOST_USES)] | None = None
 
     def order(self, contract_id: str, by: str, key: str) -> Order:
+        if (self.holder is None) == (self.person is None):
+            raise Malformed("who is it for?", (("/holder", "either holder or person"),))
+        grant_id = keyed_id("grt", by, key)
         return Order(
             order_id=keyed_id("ord", by, key),
             fingerprint=mark_of(contract_id + fingerprint(self)),
-            grant_id=keyed_id("grt", by, key),
+            grant_id=grant_id,
             contract_id=contract_id,
-            holder=self.holder,
+            holder=self.holder or f"{Kind.PERSON}:{grant_id[-10:]}",
             reason=self.reason,
             issuer=by,
             not_after=self.not_after,
             not_before=self.not_before,
+            actions=self.actions,
+            max_uses=self.max_uses,
+            person=self.person.person() if self.person else None,
+        )
+
+
+class ShareRequest(Struct, frozen=True):
+    """`holder`: the number of a driver of this contract. Without `actions` they may do what the giver may."""
+
+    holder: Annotated[str, Meta(pattern=r"^([2-9]|[1-9][0-9])$(?!\n)")]
+    not_after: Moment
+    not_before: Moment | None = None
+    actions: Actions | None = None
+
+    def order(self, contract_id: str, by: str, key: str) -> Order:
+        return Order(
+            order_id=keyed_id("ord", "shared", by, key),
+            fingerprint=mark_of(contract_id + fingerprint(self)),
+            grant_id=keyed_id("grt", "shared", by, key),
+            contract_id=contract_id,
+            holder=self.holder,
+            reason="shared",
+            issuer=by,
+            not_after=self.not_after,
+            not_before=self.not_before,
+            actions=self.actions,
+            shared=True,
         )
 
 
 class IssuedView(Struct, frozen=True):
+    """`not_after`: it may end earlier than was asked for."""
+
     grant_id: str
+    not_after: datetime
+
+
+class RevokedView(Struct, frozen=True):
+    """`certain_at`: from then on no command of before can reach the car any more."""
+
+    grant_id: str
+    revoked_at: datetime
+    certain_at: datetime
+
+    @classmethod
+    def of(cls, revoked: Revoked) -> "RevokedView":
+        return cls(revoked.grant_id, revoked.revoked_at, revoked.certain_at)
+
+
+def reason_of(query: Mapping[str, str]) -> str:
+    reason = query.get("reason", "").strip()[:MOST_REASON]
+    if not reason:
+        raise ReasonNeeded()
+    return reason
 
 
 class GrantView(Struct, frozen=True):
-    """`links`: how many were made."""
+    """`links`: how many were made. `link_died`: the latest one, by wrong proofs."""
 
     grant_id: str
     contract_id: str
     holder: str
+    kind: Kind
     car_id: str
     state: str
     actions: tuple[str, ...]
     reason: str
     issuer: str
+    incident_id: str | None
+    given_by: str | None
     not_before: datetime
     not_after: datetime
     issued_at: datetime
     links: int
+    link_died: bool
+    max_uses: int | None
+    uses_left: int | None
     sent_at: datetime | None
     opened_at: datetime | None
     unlocked_at: datetime | None
     revoked_at: datetime | None
+    revoked_by: str | None
+    revoked_for: str | None
 
     @classmethod
     def of(cls, grant: Grant) -> "GrantView":
@@ -93,19 +255,27 @@ class GrantView(Struct, frozen=True):
             grant_id=grant.grant_id,
             contract_id=grant.contract_id,
             holder=grant.holder,
+            kind=grant.kind,
             car_id=grant.car_id,
             state=grant.state.value,
             actions=grant.actions,
             reason=grant.reason,
             issuer=grant.issuer,
+            incident_id=grant.incident_id,
+            given_by=grant.given_by,
             not_before=grant.not_before,
             not_after=grant.not_after,
             issued_at=grant.issued_at,
             links=grant.send_no,
+            link_died=grant.link_died,
+            max_uses=grant.max_uses,
+            uses_left=grant.uses_left,
             sent_at=grant.sent_at,
             opened_at=grant.opened_at,
             unlocked_at=grant.unlocked_at,
             revoked_at=grant.revoked_at,
+            revoked_by=grant.revoked_by,
+            revoked_for=grant.revoked_for,
         )
 
 
@@ -113,12 +283,116 @@ class GrantList(Struct, frozen=True):
     smart_keys: list[GrantView]
 
 
+class HeldKey(Struct, frozen=True):
+    """A smart key as its contract's customer, or its driver, sees it. `mine`: the caller's own."""
+
+    grant_id: str
+    holder: str
+    kind: Kind
+    name: str | None
+    mine: bool
+    state: str
+    actions: tuple[str, ...]
+    not_before: datetime
+    not_after: datetime
+    issued_at: datetime
+    uses_left: int | None
+    sent_at: datetime | None
+    opened_at: datetime | None
+    unlocked_at: datetime | None
+    revoked_at: datetime | None
+
+
+class DriverView(Struct, frozen=True):
+    number: str
+    name: str
+    verified: bool
+
+
+class ContractKeys(Struct, frozen=True):
+    """`car`: null before there is one and after it was brought back. `drivers`: who could be given a key."""
+
+    car: SmartKeyCar | None
+    smart_keys: list[HeldKey]
+    drivers: list[DriverView]
+
+    @classmethod
+    def of(cls, held: HeldKeys) -> "ContractKeys":
+        return cls(
+            SmartKeyCar.of(held.car, held.state) if held.car and held.state else None,
+            [_held(grant, held) for grant in held.grants],
+            [DriverView(each.number, each.name, each.verified) for each in held.drivers],
+        )
+
+
+def _held(grant: Grant, held: HeldKeys) -> HeldKey:
+    return HeldKey(
+        grant_id=grant.grant_id,
+        holder=grant.holder,
+        kind=grant.kind,
+        name=held.names.get(grant.holder),
+        mine=grant.holder == held.asker.holder,
+        state=grant.state.value,
+        actions=grant.actions,
+        not_before=grant.not_before,
+        not_after=grant.not_after,
+        issued_at=grant.issued_at,
+        uses_left=grant.uses_left,
+        sent_at=grant.sent_at,
+        opened_at=grant.opened_at,
+        unlocked_at=grant.unlocked_at,
+        revoked_at=grant.revoked_at,
+    )
+
+
+class LogLine(Struct, frozen=True):
+    no: int
+    at: datetime
+    what: str
+    who: str
+    about: About
+    mark: str
+
+    @classmethod
+    def of(cls, line: Line) -> "LogLine":
+        return cls(line.no, line.at.astimezone(UTC), line.what, line.who, line.about, line.mark)
+
+
+class GrantLog(Struct, frozen=True):
+    """`whole`: no line was changed, removed or slipped in. `next_cursor`: of the next page."""
+
+    lines: list[LogLine]
+    whole: bool
+    next_cursor: str | None
+
+    @classmethod
+    def of(cls, page: LogPage) -> "GrantLog":
+        following = None if page.last is None else cursor(str(page.last))
+        return cls([LogLine.of(line) for line in page.lines], page.whole, following)
+
+
+def log_after(query: Mapping[str, str]) -> int:
+    """The line behind which the page begins."""
+    text = position(query["cursor"]) if query.get("cursor") else "0"
+    if not re.fullmatch(r"[0-9]{1,9}", text, re.ASCII):
+        raise Malformed("unknown cursor", (("/cursor", "not a cursor of this list"),))
+    return int(text)
+
+
 class SmartKeyLinkIssued(Struct, frozen=True):
-    """Published: a link waits to be sent. Its code is derived, and is not here."""
+    """Published: a link waits to be sent to this kind of `holder`. Its code is derived, and is not here."""
 
     grant_id: str
     contract_id: str
     send_no: int
+    holder: str
+
+
+class SmartKeyStaffIssued(Struct, frozen=True):
+    """Published: one of our staff may act on the car for a quarter of an hour."""
+
+    grant_id: str
+    contract_id: str
 
 
 class SmartKeyOpened(Struct, frozen=True):
@@ -129,7 +403,7 @@ class SmartKeyOpened(Struct, frozen=True):
 
 
 class SmartKeyRevoked(Struct, frozen=True):
-    """Published: a person ended the grant."""
+    """Published: a person ended the grant, or its contract's end did."""
 
     grant_id: str
     contract_id: str
@@ -141,6 +415,21 @@ class SmartKeyLinkDied(Struct, frozen=True):
     grant_id: str
     contract_id: str
     send_no: int
+
+
+class SmartKeyAsksStopped(Struct, frozen=True):
+    """Published: five wrong proofs came with requests for a new link, and for a day none is sent that way.
+    Operations should call the customer."""
+
+    grant_id: str
+    contract_id: str
+
+
+class SmartKeySessionEnded(Struct, frozen=True):
+    """Published: wrong proofs used up a session's tries. Operations should call the customer."""
+
+    grant_id: str
+    contract_id: str
 
 
 class SmartKeyUnlocked(Struct, frozen=True):
@@ -158,6 +447,13 @@ class Stranded(Struct, frozen=True):
     contract_id: str
 
 
+class Ended(Struct, frozen=True):
+    """Heard: what the facts that end keys, and SwapDone, have in common. `number`: of DriverRemoved."""
+
+    contract_id: str
+    number: int | None = None
+
+
 class NoticeSent(Struct, frozen=True):
     """Heard."""
 
@@ -167,6 +463,7 @@ class NoticeSent(Struct, frozen=True):
 class CommandSettled(Struct, frozen=True):
     """Heard."""
 
+    command_id: str
     grant_id: str
     action: str
     state: str

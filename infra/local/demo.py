@@ -9,6 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from infra.local import people
+from infra.local.car import Broker
 from infra.local.client import Api
 from infra.local.place import LOCAL
 from infra.local.things import Workshop
@@ -25,6 +26,8 @@ ROLES: dict[str, tuple[str, ...]] = {
 CARS = 40
 WITH_UNIT = 30
 """The first so many have a telematics unit."""
+ENROLLED = 2
+"""The first so many of these enrolled themselves, as a unit does in a workshop."""
 
 BEHAVIOURS: dict[str, list[str]] = {
     "car-0027": ["slow:3"],
@@ -48,11 +51,13 @@ def car_ids() -> list[str]:
     return [f"car-{number:04d}" for number in range(1, CARS + 1)]
 
 
-def load(ops: Api, workshop: Workshop) -> None:
+def load(ops: Api, workshop: Workshop, broker: Broker) -> None:
     """Safe to repeat: what is there stays as it is."""
     ids = car_ids()
     _each(lambda number: _register(ops, number, ids[number]), range(CARS))
-    _each(workshop.provision, ids[:WITH_UNIT])
+    for car_id in ids[:ENROLLED]:
+        workshop.build_in(ops, broker, car_id)
+    _each(workshop.provision, ids[ENROLLED:WITH_UNIT])
     BEHAVIOURS_FILE.write_text(json.dumps(BEHAVIOURS))
     ops.post("/v1/ops/campaigns", CAMPAIGN, key="demo-campaign").expect(201)
 

@@ -8,6 +8,7 @@ from infra import parking
 from infra.bootstrap import CARRIERS
 from infra.deploy import Deployer
 from infra.local import demo, people, place
+from infra.local.car import Broker
 from infra.local.client import Api
 from infra.local.place import LOCAL, client
 from infra.local.things import THINGS, workshop
@@ -64,7 +65,7 @@ def _filled(outputs: dict[str, str], site: str, known: dict[str, Any]) -> dict[s
     cognito = client("cognito-idp")
     users = known.get("users") or demo.users(cognito, pool["id"])
     ops = people.sign_in(cognito, pool["client_id"], people.User(**users["ops"]))
-    demo.load(Api(api_url, token=ops), workshop())
+    demo.load(Api(api_url, token=ops), workshop(), Broker(place.HOST, place.MQTT_PORT, str(CA_FILE)))
     parking.load(client("dynamodb"), place.STAGE, parking.SAMPLE)
     return {
         "api_url": api_url,

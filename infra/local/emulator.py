@@ -1,4 +1,4 @@
-"""Runs the AWS emulator (ministack 1.5.33), in its own virtual environment, put right in four places.
+"""Runs the AWS emulator (ministack 1.5.33), in its own virtual environment, put right in seven places.
 
 - `BIND_HOST` covers its HTTP port only; the MQTT listener asks asyncio for 0.0.0.0. Here every server it
   opens listens on 127.0.0.1.
@@ -6,6 +6,10 @@
   and forgets a failure. AWS queues such events, tries three times, then fills the dead letter queue. So do
   we, a few at a time: a batch of a hundred facts would start a hundred processes.
 - It speaks plain HTTP, which a bucket's policy refuses. What never leaves this machine counts as encrypted.
+- It logs the beginning of every text and the number it goes to, and a link's code stands there. Here neither.
+- It adds a subscription that a client repeats; MQTT and AWS replace it. A car that comes back to its session
+  would hear every command once more with each connection.
+- After a run that logs nothing it waits 50 ms for a line that may yet come. Here 10.
 - It unpacks the Lambda zip anew for every process. Here all share one copy, as read-only as `/var/task` is.
 """
 
@@ -13,6 +17,7 @@ import asyncio
 import contextvars
 import hashlib
 import json
+import logging
 import os
 import tempfile
 import threading
@@ -66,6 +71,29 @@ def _queue_what_rules_invoke(lambda_svc: Any, eventbridge: Any, iot: Any) -> Non
     iot._dispatch_rule_to_lambda = from_iot
 
 
+def _without_texts(record: logging.LogRecord) -> bool:
+    """For the logger `sns`: that a text was taken, and nothing of whom it reaches or what it says."""
+    if str(record.msg).startswith("SNS SMS"):
+        record.msg, record.args = "SNS SMS taken", ()
+    return True
+
+
+def _replace_what_is_subscribed_again(iot: Any) -> None:
+    """MQTT 5.0, 3.8.4: a subscription with an identical filter replaces the one before."""
+    subscribe = iot.broker_subscribe
+
+    async def replacing(account: str, region: str, topic: str, deliver: Any, *rest: Any, **more: Any) -> Any:
+        session: Any = getattr(deliver, "__self__", None)
+        for known, its_topic in list(getattr(session, "_sub_filters", {}).items()):
+            if its_topic == topic:
+                await iot.broker_unsubscribe(known)
+                del session._sub_filters[known]
+                session._sub_ids.remove(known)
+        return await subscribe(account, region, topic, deliver, *rest, **more)
+
+    iot.broker_subscribe = replacing
+
+
 class _SharedZip(zipfile.ZipFile):
     """`extractall` leaves a link to the one copy of this content."""
 
@@ -87,8 +115,11 @@ if __name__ == "__main__":
     from ministack.core import lambda_runtime
     from ministack.services import eventbridge, iot, lambda_svc
 
+    logging.getLogger("sns").addFilter(_without_texts)
     lambda_runtime.zipfile = types.SimpleNamespace(**{**vars(zipfile), "ZipFile": _SharedZip})
+    lambda_runtime.Worker._drain_stderr_bounded.__defaults__ = (0.010, 0.005, 0.250)
     _queue_what_rules_invoke(lambda_svc, eventbridge, iot)
+    _replace_what_is_subscribed_again(iot)
     pin = app.pin_request_origin
     app.pin_request_origin = lambda source_ip, _: pin(source_ip, True)
     app.main()

@@ -34,7 +34,7 @@ from infra.local.servers import (
     start_fleet,
     start_offices,
 )
-from infra.local.things import THINGS
+from infra.local.things import CLAIM, THINGS
 from infra.package import NotPackaged
 
 DEPLOYED = LOCAL / "deployed"
@@ -116,7 +116,7 @@ def _stop() -> None:
         process.stop()
     for path in (STACK_FILE, DEPLOYED, CA_FILE, BEHAVIOURS_FILE):
         path.unlink(missing_ok=True)
-    for folder in (THINGS, TEMPORARY):
+    for folder in (THINGS, CLAIM, TEMPORARY):
         shutil.rmtree(folder, ignore_errors=True)
 
 

@@ -1,7 +1,7 @@
 """`make bench`: what things cost, by counting. A table, and `.local/bench.json`.
 
 Instructions by callgrind, calls and rows as they cross to AWS, memory as the system accounts it. Only the
-race is timed, beside bare transactions in the same minute on the same machine.
+race and a door command are timed, beside bare ones in the same minute on the same machine.
 """
 
 import json
@@ -73,13 +73,22 @@ def _peak(*module: str) -> float:
 
 def counted() -> Iterator[Figure]:
     """From a process of its own, since the strict DynamoDB leaves its marks on botocore."""
-    command = [sys.executable, "-m", "tests.bench.counted", str(FOLDER)]
+    yield from _told_by("tests.bench.counted", str(FOLDER))
+
+
+def road() -> Iterator[Figure]:
+    """100,000 commands where everything goes wrong."""
+    yield from _told_by("tests.bench.road")
+
+
+def _told_by(*module: str) -> list[Figure]:
+    """NotCounted when it broke before it was done: its figures come last, or as it goes with a clean end."""
+    command = [sys.executable, "-m", *module]
     done = subprocess.run(command, cwd=ROOT, env=environment(), capture_output=True, text=True, check=False)
-    if done.returncode:
+    lines = [line for line in done.stdout.splitlines() if line.startswith('{"what"')]
+    if "Traceback" in done.stderr or not lines:
         raise NotCounted(done.stderr[-2000:])
-    for line in done.stdout.splitlines():
-        if line.startswith('{"what"'):
-            yield Figure(**json.loads(line))
+    return [Figure(**json.loads(line)) for line in lines]
 
 
 def race() -> Iterator[Figure]:
@@ -95,6 +104,18 @@ def race() -> Iterator[Figure]:
     yield Figure("race: granted too many or too few", missed, None, "grants", 0)
     yield Figure("race: budget did not add up", outcome.wrong_looks, None, f"of {outcome.looks} looks", 0)
     yield Figure("race: redemptions", outcome.granted_per_second, raw, "/s beside raw transactions", None)
+
+
+def latency() -> Iterator[Figure]:
+    from tests.bench.latency import measure
+
+    it = measure()
+    for what, ours, bare in (
+        ("press to SENT, beside a Lambda that only publishes", it.our_sent, it.bare_sent),
+        ("press to SENT, beside one that makes our calls", it.our_sent, it.same_calls_sent),
+        ("press to the answer on record, beside two bare Lambdas", it.our_recorded, it.bare_recorded),
+    ):
+        yield Figure(what, ours.median, bare.median, f"ms, median of {it.pairs}", 1.3)
 
 
 def _people(stack: dict[str, Any]) -> list[tuple[str, str]]:
@@ -128,7 +149,7 @@ def show(figures: list[Figure]) -> None:
 def main() -> int:
     FOLDER.mkdir(parents=True, exist_ok=True)
     figures: list[Figure] = []
-    parts: tuple[Callable[[], Iterator[Figure]], ...] = (counted, instructions, memory, race)
+    parts: tuple[Callable[[], Iterator[Figure]], ...] = (counted, road, instructions, memory, race, latency)
     for part in parts:
         try:
             figures += part()

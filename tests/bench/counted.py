@@ -14,6 +14,8 @@ from tests.bench.record import Call, Case, record, unplain
 from tests.conftest import NOON
 
 WRITES = ("PutItem", "UpdateItem", "DeleteItem", "TransactWriteItems")
+WRITE_UNIT, REQUEST = 0.625, 3.5
+"""Dollars for a million on-demand write units and for a million REST requests, us-east-1."""
 CLOSED = (1_000, 10_000)
 DUE = 96
 MODELLED = (1_000, 10_000, 100_000, 1_000_000)
@@ -48,16 +50,33 @@ def _units(request: dict[str, Any], rows: dict[str, dict[str, Any]]) -> int:
     return max(1, -(-size(row) // 1024))
 
 
+def index_units(calls: list[Call]) -> int:
+    """One for each entry of an index `due` that is made or taken away."""
+    requests = [call.arguments for call in calls]
+    requests += [next(iter(item.values())) for each in requests for item in each.get("TransactItems", [])]
+    made = sum("due_shard" in request.get("Item", {}) for request in requests)
+    return made + sum(_takes_away(request) for request in requests)
+
+
+def _takes_away(request: dict[str, Any]) -> bool:
+    removed = request.get("UpdateExpression", "").partition("REMOVE")[2].partition("SET")[0]
+    names = request.get("ExpressionAttributeNames", {})
+    return any(names.get(name.strip()) == "due_shard" for name in removed.split(","))
+
+
 def told(what: str, ours: float, unit: str, goal: float | None) -> None:
     print(json.dumps({"what": what, "ours": ours, "yardstick": None, "unit": unit, "goal": goal}), flush=True)
 
 
-def use_case(case: Case, goal_writes: int | None) -> None:
+def use_case(case: Case, goal_writes: int | None, goal_units: int | None = None) -> int:
+    """Its write units, without those of the indexes."""
     writes = [call for call in case.calls if call.operation in WRITES]
     reads = [call for call in case.calls if call.service == "dynamodb" and call not in writes]
+    units = sum(write_units(call, case.rows) for call in writes)
     told(f"{case.name}: DynamoDB reads", len(reads), "calls", None)
     told(f"{case.name}: DynamoDB writes", len(writes), "calls", goal_writes)
-    told(f"{case.name}: write units", sum(write_units(call, case.rows) for call in writes), "WCU", None)
+    told(f"{case.name}: write units", units, "WCU", goal_units)
+    return units
 
 
 def sweep(closed: int) -> None:
@@ -96,9 +115,13 @@ def main() -> None:
     by_name = {case.name: case for case in record(Path(sys.argv[1]))}
     redemption, command = by_name["redemption"], by_name["command"]
     items = len(redemption.calls[-1].arguments["TransactItems"])
-    use_case(redemption, 1)
+    units = use_case(redemption, 1)
     told("redemption: rows in its transaction", items, "rows", 5)
-    use_case(command, 2)
+    told("a million redemptions and their requests", units * WRITE_UNIT + REQUEST, "$", 9)
+    units, answer = use_case(command, 2, 12), by_name["ack"]
+    told("a million door commands and their requests", units * WRITE_UNIT + REQUEST, "$", 11)
+    later = use_case(answer, 1) + index_units(command.calls) + index_units(answer.calls)
+    told("  what the cars' answers and the indexes add", later * WRITE_UNIT, "$", None)
     published = [call for call in command.calls if call.service == "iot-data"]
     told("command: publishes", len(published), "calls", 1)
     told("command: payload", len(unplain(published[0].arguments["payload"])), "bytes", 512)

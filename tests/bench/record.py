@@ -22,6 +22,10 @@ OPS = {"sub": "olga", "cognito:groups": "[ops]"}
 KIM = {"sub": "kim"}
 SECRETS = ("command-key", "link-key", "code-key")
 CAR = "car-0001"
+PHONE = (
+    "Mozilla/5.0 (iPhone; CPU iPhone OS 18_5 like Mac OS X) AppleWebKit/605.1.15 (KHTML, like Gecko) "
+    "Version/18.5 Mobile/15E148 Safari/604.1"
+)
 READS = ("GetItem", "Query", "GetSecretValue")
 
 
@@ -122,9 +126,11 @@ class Shop:
 
     def kept(self, name: str, events: Callable[[int], Event]) -> Case:
         self.ask(events(1))
-        event = events(2)
+        return self.once(name, events(2), self.ask)
+
+    def once(self, name: str, event: Event, play: Callable[[Event], Any]) -> Case:
         with recorded() as calls:
-            self.ask(event)
+            play(event)
         before = [call for call in self._every if call.operation in READS]
         return Case(name, event, calls, before, dict(_written(calls)))
 
@@ -194,9 +200,10 @@ def redemption(shop: Shop, contract_id: str) -> Case:
     return shop.kept("redemption", order)
 
 
-def command(shop: Shop, contract_id: str) -> Case:
+def command(shop: Shop, contract_id: str) -> list[Case]:
+    """A press within the life of the one before, which the car has answered, and its answer."""
     from chalicelib import wiring
-    from chalicelib.handlers.doors import doors_presence
+    from chalicelib.handlers.doors import doors_ack, doors_presence
 
     path = {"contract_id": contract_id}
     until = (datetime.now(UTC) + timedelta(days=1)).isoformat()
@@ -210,37 +217,33 @@ def command(shop: Shop, contract_id: str) -> Case:
     doors_presence({"client_id": CAR, "event": "connected", "version": 0, "at": now}, None)
 
     def press(number: int) -> Event:
-        headers = {"Idempotency-Key": f"press-{number}", "Cookie": cookie}
+        headers = {"Idempotency-Key": f"press-{number}", "Cookie": cookie, "User-Agent": PHONE}
         if number == 2:
-            _let_the_lease_go(shop)
+            doors_ack(_answer(), None)
         return gateway_event("POST", "/v1/smart-key/commands", {}, {"action": "unlock"}, headers)
 
-    return shop.kept("command", press)
+    pressed = shop.kept("command", press)
+    return [pressed, shop.once("ack", _answer(), lambda event: doors_ack(event, None))]
 
 
-def _let_the_lease_go(shop: Shop) -> None:
-    """As the car's ack does."""
+def _answer() -> Event:
+    """What the topic rule hands over when the car has done the last command."""
     from moto.iotdata.models import iotdata_backends
-
-    from chalicelib.handlers.doors import doors_ack
 
     sent = iotdata_backends["123456789012"]["ap-northeast-2"].published_payloads
     envelope = json.loads(sent[-1][1])
-    doors_ack(
-        {
-            "v": 1,
-            "command_id": envelope["command_id"],
-            "nonce": envelope["nonce"],
-            "status": "succeeded",
-            "reason": None,
-            "state": None,
-            "at": envelope["issued_at"] + 1,
-            "topic": f"cars/{CAR}/acks",
-            "client_id": CAR,
-            "received_at": envelope["issued_at"] + 2,
-        },
-        None,
-    )
+    return {
+        "v": 1,
+        "command_id": envelope["command_id"],
+        "nonce": envelope["nonce"],
+        "status": "succeeded",
+        "reason": None,
+        "state": None,
+        "at": envelope["issued_at"] + 1,
+        "topic": f"cars/{CAR}/acks",
+        "client_id": CAR,
+        "received_at": envelope["issued_at"] + 2,
+    }
 
 
 def record(folder: Path) -> list[Case]:
@@ -253,7 +256,7 @@ def record(folder: Path) -> list[Case]:
     with mock_aws(), strict(), recorded() as every:
         shop = Shop(every)
         driven, unpaid = _with_a_car(shop), _signed(shop, "sign another")
-        cases = [reading(shop, driven), redemption(shop, unpaid), command(shop, driven)]
+        cases = [reading(shop, driven), redemption(shop, unpaid), *command(shop, driven)]
     for case in cases:
         (folder / f"{case.name}.json").write_text(json.dumps(asdict(case)))
     return cases

@@ -65,8 +65,8 @@ def gateway_event(
         "requestContext": {
             "httpMethod": method,
             "resourcePath": resource,
-            "requestId": "bench",
-            "identity": {"sourceIp": "127.0.0.1"},
+            "requestId": "c6af9ac6-7b61-11e6-9a41-93e8deadbeef",
+            "identity": {"sourceIp": "203.0.113.77"},
             "authorizer": {"claims": {"token_use": "id", **(claims or {})}} if claims else None,
         },
     }

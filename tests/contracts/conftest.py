@@ -7,7 +7,6 @@ from typing import Any
 
 import msgspec
 import pytest
-from moto import mock_aws
 
 from chalicelib.contracts.service import ContractService
 from chalicelib.contracts.store import ContractStore
@@ -18,7 +17,7 @@ from chalicelib.kernel.tables import AllOrNothing
 from tests.conftest import Hands, table_definitions
 from tests.contracts.memory import Desk, HouseKeys, MemoryContracts, Prices
 from tests.memory import MemoryWrite
-from tests.strict import strict
+from tests.strict import create, strict
 
 
 def stored_facts(client: Any) -> list[Fact]:
@@ -30,12 +29,9 @@ def stored_facts(client: Any) -> list[Fact]:
 @contextlib.contextmanager
 def with_tables(*names: str) -> Iterator[Any]:
     """DynamoDB with these tables alone: to make all of them takes longer than most tests."""
-    with mock_aws(), strict():
-        client = aws.client("dynamodb")
-        for definition in table_definitions():
-            if definition["TableName"] in names:
-                client.create_table(**definition)
-        yield client
+    with strict():
+        create([each for each in table_definitions() if each["TableName"] in names])
+        yield aws.client("dynamodb")
 
 
 @pytest.fixture

@@ -1,18 +1,16 @@
 """Each behaviour is tested twice: on the memory store and on DynamoDB."""
 
-import itertools
 from collections.abc import Callable
 from typing import Any
 
 import msgspec
 import pytest
 
-from chalicelib.doors.service import DoorService
 from chalicelib.doors.store import DoorStore
 from chalicelib.kernel.facts import Fact, fact_of
 from tests.conftest import Hands
 from tests.doors.memory import MemoryDoors
-from tests.doors.world import MASTER, Air, Holders, World
+from tests.doors.world import World, world_of
 
 
 def rows(client: Any) -> list[dict[str, Any]]:
@@ -35,19 +33,17 @@ def stored_refusals(client: Any) -> list[str]:
 @pytest.fixture(params=["memory", "dynamodb"])
 def world(request: pytest.FixtureRequest, clock: Hands, new_id: Callable[[str], str]) -> World:
     """A car that is connected, and everybody who may use it."""
-    store: Any
     if request.param == "dynamodb":
         client = request.getfixturevalue("dynamodb")
-        store, facts, refusals = DoorStore(), lambda: stored_facts(client), lambda: stored_refusals(client)
-    else:
-        memory = MemoryDoors()
-        store, facts = memory, lambda: list(memory.facts)
-        refusals = lambda: [str(it.verdict) for it in memory.refusals]  # noqa: E731
-    air = Air()
-    nonces = itertools.count(1)
-    service = DoorService(
-        store, Holders(), air, lambda: MASTER, clock, new_id, lambda: f"{next(nonces):016x}"
-    )
-    world = World(service, store, air, clock, facts, refusals)
-    world.connect()
-    return world
+        return world_of(
+            DoorStore(), clock, new_id, lambda: stored_facts(client), lambda: stored_refusals(client)
+        )
+    memory = MemoryDoors()
+    refusals = lambda: [str(it.verdict) for it in memory.refusals]  # noqa: E731
+    return world_of(memory, clock, new_id, lambda: list(memory.facts), refusals)
+
+
+@pytest.fixture
+def lasting(dynamodb: Any, clock: Hands, new_id: Callable[[str], str]) -> World:
+    """As `world`, for what only DynamoDB can show."""
+    return world_of(DoorStore(), clock, new_id)

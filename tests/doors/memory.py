@@ -1,33 +1,45 @@
 """The doors store in memory: the same promises as `chalicelib.doors.store`, in dictionaries."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from datetime import datetime
 
 from msgspec.structs import replace
 
 from chalicelib.doors.model import (
+    DENIALS_AN_HOUR,
     VERSIONS_RESET_AFTER,
+    Action,
     Car,
     CarTaken,
     Command,
     Control,
+    Entry,
     Event,
     KeyTaken,
     MovedOn,
     Presence,
     Reading,
     Refusal,
+    Stop,
+    Verdict,
+    What,
     sources,
 )
+from chalicelib.kernel.audit import Head, Line, Private
 from chalicelib.kernel.facts import Fact
-from tests.memory import LOCK, MemoryWrite
+from tests.memory import LOCK, MemoryLogs, MemoryWrite
 
 
 class MemoryDoors:
+    """`logs`: log -> its lines; `private`: what stands beside them, by their marks."""
+
     def __init__(self) -> None:
         self.commands: dict[str, Command] = {}
         self.joins: dict[str, str] = {}
         self.cars: dict[str, Car] = {}
+        self.fleet: Stop | None = None
+        self.logs = MemoryLogs()
+        self.private: dict[str, Private] = {}
         self.facts: list[Fact] = []
         self.refusals: list[Refusal] = []
 
@@ -37,52 +49,102 @@ class MemoryDoors:
     def command(self, command_id: str) -> Command | None:
         return self.commands.get(self.joins.get(command_id, command_id))
 
-    def open(self, command: Command, seen: Control, fact: Fact) -> None:
+    def open(self, command: Command, seen: Control, line: Line, private: Private | None, fact: Fact) -> None:
+        def free() -> bool:
+            control = self.car(command.car_id).control
+            stopped = control.stopped is not None and command.action is not Action.LOCK
+            return control.counter == seen.counter and not stopped
+
         def take() -> None:
             car = self.car(command.car_id)
-            self.cars[car.car_id] = replace(car, control=seen.taken_by(command))
+            control = replace(seen.taken_by(command, line), stopped=car.control.stopped)
+            self.cars[car.car_id] = replace(car, control=control)
 
         write = MemoryWrite()
-        self._add(write, command.command_id, command)
-        write.clause(
-            holds=lambda: self.car(command.car_id).control.counter == seen.counter,
-            then=take,
-            otherwise=CarTaken,
-        )
-        write.fact(self.facts, fact)
+        self._add(write, command.command_id, lambda: self.commands.update({command.command_id: command}))
+        write.clause(holds=free, then=take, otherwise=CarTaken)
+        self._line(write, line, private, fact)
         write.commit()
 
-    def keep(self, command: Command, fact: Fact) -> None:
-        write = MemoryWrite()
-        self._add(write, command.command_id, command)
-        write.fact(self.facts, fact)
-        write.commit()
+    def keep(self, command: Command, entry: Entry, fact: Fact) -> None:
+        put = lambda: self.commands.update({command.command_id: command})  # noqa: E731
+        self._append(entry, fact, lambda write: self._add(write, command.command_id, put))
 
-    def join(self, command_id: str, running: Command, at: datetime) -> None:
-        write = MemoryWrite()
+    def join(self, command_id: str, running: Command, entry: Entry) -> None:
+        put = lambda: self.joins.update({command_id: running.command_id})  # noqa: E731
+        self._append(entry, None, lambda write: self._add(write, command_id, put))
+
+    def deny(self, car_id: str, entry: Entry) -> None:
+        with LOCK:
+            hour = entry.at.replace(minute=0, second=0, microsecond=0)
+            if sum(line.what == What.DENIED and line.at >= hour for line in self.logs[entry.log]) < (
+                DENIALS_AN_HOUR
+            ):
+                self._append(entry)
+            else:
+                self.record(Refusal(car_id, entry.who, Verdict.DENIED, "", entry.at))
+
+    def _add(self, write: MemoryWrite, command_id: str, put: Callable[[], None]) -> None:
         write.clause(
             holds=lambda: command_id not in self.commands and command_id not in self.joins,
-            then=lambda: self.joins.update({command_id: running.command_id}),
-            otherwise=KeyTaken,
-        )
-        write.commit()
-
-    def _add(self, write: MemoryWrite, command_id: str, command: Command) -> None:
-        write.clause(
-            holds=lambda: command_id not in self.commands and command_id not in self.joins,
-            then=lambda: self.commands.update({command_id: command}),
+            then=put,
             otherwise=KeyTaken,
         )
 
-    def move(self, after: Command, event: Event, fact: Fact | None) -> None:
+    def _append(
+        self,
+        entry: Entry,
+        fact: Fact | None = None,
+        also: Callable[[MemoryWrite], None] = lambda _: None,
+    ) -> None:
+        with LOCK:
+            write = MemoryWrite()
+            also(write)
+            self._line(write, entry.after(self.end_of(entry.log)[0]), entry.private, fact)
+            write.commit()
+
+    def _line(self, write: MemoryWrite, line: Line, private: Private | None, fact: Fact | None) -> None:
+        write.line(self.logs, line)
+        if private is not None:
+            write.clause(then=lambda: self.private.update({line.mark: private}))
+        if fact is not None:
+            write.fact(self.facts, fact)
+
+    def stop_car(self, car_id: str, stop: Stop | None, entry: Entry, fact: Fact) -> bool:
+        with LOCK:
+            car = self.car(car_id)
+            if (car.control.stopped is None) is (stop is None):
+                return False
+            self._append(entry, fact)
+            self.cars[car_id] = replace(car, control=replace(car.control, stopped=stop))
+            return True
+
+    def stop_fleet(self, stop: Stop | None, entry: Entry, fact: Fact) -> bool:
+        with LOCK:
+            if (self.fleet is None) is (stop is None):
+                return False
+            self._append(entry, fact)
+            self.fleet = stop
+            return True
+
+    def fleet_stop(self) -> Stop | None:
+        return self.fleet
+
+    def end_of(self, log: str) -> tuple[Head, datetime | None]:
+        lines = self.logs[log]
+        return (lines[-1].head, lines[-1].at) if lines else (Head(), None)
+
+    def lines(self, log: str, after: int, limit: int) -> list[Line]:
+        return [line for line in self.logs[log] if line.no > after][:limit]
+
+    def move(self, after: Command, event: Event, line: Line, fact: Fact | None) -> None:
         write = MemoryWrite()
         write.clause(
             holds=lambda: self.commands[after.command_id].state in sources(event),
             then=lambda: self.commands.update({after.command_id: after}),
             otherwise=MovedOn,
         )
-        if fact is not None:
-            write.fact(self.facts, fact)
+        self._line(write, line, None, fact)
         write.commit()
 
     def due(self, at: datetime) -> Iterable[str]:

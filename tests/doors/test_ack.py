@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from chalicelib.doors.model import Event, Reason, Report, State
-from tests.doors.world import CAR, LOCK, UNLOCK, World
+from tests.doors.world import CAR, LOCK, UNLOCK, World, unit
 
 ANSWERS = {
     Event.SUCCEEDED: State.SUCCEEDED,
@@ -24,6 +24,22 @@ def test_the_cars_answer_settles_the_command(world: World, event: Event) -> None
     assert (after.state, after.late, after.settled_at) == (ANSWERS[event], False, world.clock())
     assert [state for state, _, _ in world.settled()] == [ANSWERS[event]]
     assert world.refusals() == []
+
+
+def test_two_answers_at_once_both_find_their_place(world: World) -> None:
+    command = world.press(UNLOCK, "k1")
+    move = world.store.move
+
+    def meanwhile(*given: Any) -> None:
+        world.store.move = move  # type: ignore[method-assign]
+        assert world.answer(command, Event.RECEIVED) == "accepted"
+        move(*given)
+
+    world.store.move = meanwhile  # type: ignore[method-assign,assignment]
+    assert world.answer(command, Event.SUCCEEDED) == "accepted"
+    assert world.look(command).state == State.SUCCEEDED
+    told = [line.what for line in world.log(command.command_id)]
+    assert told == ["published", "received", "succeeded"]
 
 
 def test_received_means_delivered_and_tells_nobody_yet(world: World) -> None:
@@ -46,12 +62,13 @@ def test_received_means_delivered_and_tells_nobody_yet(world: World) -> None:
         ({"nonce": "문"}, "wrong_nonce"),
         ({"command_id": "cmd_nobody_sent"}, "unknown_command"),
         ({"command_id": ""}, "unknown_command"),
+        ({"event": Event.REJECTED, "reason": Reason.BAD_SIGNATURE}, "forged_command"),
         ({"event": None}, "unreadable"),
         ({"event": Event.PUBLISHED}, "not_now"),
         ({"event": Event.SEEN_DONE}, "not_now"),
     ],
 )
-def test_a_forged_ack_changes_nothing_and_is_on_record(
+def test_r06_a_forged_ack_changes_nothing_and_is_on_record(
     world: World, forged: dict[str, Any], verdict: str
 ) -> None:
     command = world.press(UNLOCK, "k1")
@@ -61,7 +78,22 @@ def test_a_forged_ack_changes_nothing_and_is_on_record(
     assert world.settled() == []
 
 
-def test_what_is_settled_stays_settled(world: World) -> None:
+def test_r06_a_copy_with_a_flipped_bit_does_not_hide_what_the_true_command_did(world: World) -> None:
+    """Whoever holds only iot:Publish makes the car refuse a copy; its answer carries the right nonce."""
+    command = world.press(UNLOCK, "k1")
+    car = unit()
+    at = world.air.published[0][1]["issued_at"]
+    true, copy = world.air.payloads[0], world.air.payloads[0].replace(b'"counter":1', b'"counter":2')
+    for payload in (copy, true):
+        said = car.receive(payload, at)
+        assert said is not None
+        reason = Reason(said["reason"]) if "reason" in said else None
+        world.answer(command, Event(said["status"]), reason, nonce=said["nonce"])
+    assert (world.look(command).state, car.executed) == (State.SUCCEEDED, ["unlock"])
+    assert world.refusals() == ["forged_command"]
+
+
+def test_r06_what_is_settled_stays_settled(world: World) -> None:
     command = world.press(UNLOCK, "k1")
     world.answer(command, Event.SUCCEEDED)
     for event in (*ANSWERS, Event.RECEIVED):

@@ -40,7 +40,7 @@ def test_a_true_command_is_carried_out_and_answered_with_its_nonce() -> None:
     assert not car.body.locked
 
 
-def test_a_repeated_command_is_not_carried_out_again_and_hears_the_first_answer() -> None:
+def test_r05_a_repeated_command_is_not_carried_out_again_and_hears_the_first_answer() -> None:
     car = unit()
     first = car.receive(signed(), AT)
     assert car.receive(signed(), AT + 5) == first
@@ -50,7 +50,7 @@ def test_a_repeated_command_is_not_carried_out_again_and_hears_the_first_answer(
 @pytest.mark.parametrize(
     "name", ["command_id", "grant_id", "action", "counter", "issued_at", "expires_at", "nonce", "sig", "v"]
 )
-def test_a_flipped_bit_anywhere_is_a_bad_signature(name: str) -> None:
+def test_r05_a_flipped_bit_anywhere_is_a_bad_signature(name: str) -> None:
     car = unit()
     answer = car.receive(flipped(name), AT)
     assert answer is not None
@@ -73,14 +73,21 @@ def test_a_flipped_bit_anywhere_is_a_bad_signature(name: str) -> None:
         ("an unknown version", lambda: signed(v=2), "NOT_SUPPORTED"),
     ],
 )
-def test_each_is_refused_for_its_own_reason(why: str, payload: Callable[[], bytes], reason: str) -> None:
+def test_r05_each_is_refused_for_its_own_reason(why: str, payload: Callable[[], bytes], reason: str) -> None:
     car = unit()
     answer = car.receive(payload(), AT)
     assert answer is not None, why
     assert (answer["status"], answer["reason"], car.executed) == ("rejected", reason, [])
 
 
-def test_a_command_that_was_overtaken_is_out_of_order_and_an_ancient_one_is_old() -> None:
+def test_r02_a_car_that_is_back_a_second_after_a_commands_life_does_nothing() -> None:
+    car = unit()
+    answer = car.receive(signed(), millis(FIRST.expires_at) + 1000)
+    assert answer is not None
+    assert (answer["status"], answer["reason"], car.executed) == ("rejected", "EXPIRED", [])
+
+
+def test_r05_a_command_that_was_overtaken_is_out_of_order_and_an_ancient_one_is_old() -> None:
     car = unit()
     car.receive(signed(replace(FIRST, command_id="cmd_50", counter=50)), AT)
     overtaken = car.receive(signed(replace(FIRST, command_id="cmd_49", counter=49)), AT)
@@ -91,7 +98,7 @@ def test_a_command_that_was_overtaken_is_out_of_order_and_an_ancient_one_is_old(
     assert car.executed == ["unlock"]
 
 
-def test_a_refused_forgery_does_not_move_the_counter() -> None:
+def test_r05_a_refused_forgery_does_not_move_the_counter() -> None:
     car = unit()
     car.receive(signed(counter=1000, key=car_key("not our master", CAR)), AT)
     assert car.receive(signed(), AT)["status"] == "succeeded"  # type: ignore[index]

@@ -9,9 +9,10 @@ from typing import Any
 import boto3
 import pytest
 from botocore.config import Config
+from botocore.stub import Stubber
 
-from chalicelib.doors.gateway import IotPublisher
-from chalicelib.doors.model import NotAccepted, PerhapsAccepted
+from chalicelib.doors.gateway import DirectMessenger, IotPublisher
+from chalicelib.doors.model import NotAccepted, NotConnected, PerhapsAccepted
 
 
 class Cloud(BaseHTTPRequestHandler):
@@ -37,7 +38,7 @@ def cloud() -> Iterator[type[Cloud]]:
     Cloud.heard.clear()
     with HTTPServer(("127.0.0.1", 0), Cloud) as server:
         Cloud.port = server.server_port  # type: ignore[attr-defined]
-        Thread(target=server.serve_forever, daemon=True).start()
+        Thread(target=server.serve_forever, args=[0.01], daemon=True).start()
         yield Cloud
         server.shutdown()
 
@@ -64,7 +65,7 @@ def test_it_goes_to_the_cars_own_topic_once_and_dies_with_the_command(cloud: Any
 
 
 @pytest.mark.parametrize("status", [400, 403, 404, 413, 429])
-def test_a_refusal_is_certain(cloud: Any, status: int) -> None:
+def test_r03_a_refused_publish_is_tried_once_and_certain(cloud: Any, status: int) -> None:
     cloud.status = status
     with pytest.raises(NotAccepted):
         publish(cloud.port)
@@ -72,7 +73,7 @@ def test_a_refusal_is_certain(cloud: Any, status: int) -> None:
 
 
 @pytest.mark.parametrize("status", [500, 503, 0])
-def test_a_broken_answer_is_not(cloud: Any, status: int) -> None:
+def test_r03_a_broken_answer_is_tried_once_and_not_certain(cloud: Any, status: int) -> None:
     cloud.status = status
     with pytest.raises(PerhapsAccepted):
         publish(cloud.port)
@@ -82,3 +83,61 @@ def test_a_broken_answer_is_not(cloud: Any, status: int) -> None:
 def test_where_nobody_listens_nothing_has_left() -> None:
     with pytest.raises(NotAccepted):
         publish(1)
+
+
+WAYS: list[tuple[type[IotPublisher | DirectMessenger], str, dict[str, Any]]] = [
+    (
+        IotPublisher,
+        "publish",
+        {"topic": "cars/car-0001/commands", "qos": 1, "messageExpiry": 9},
+    ),
+    (
+        DirectMessenger,
+        "send_direct_message",
+        {"clientId": "car-0001", "topic": "cars/car-0001/commands", "confirmation": True, "timeout": 5},
+    ),
+]
+BOTH = {"contentType": "application/json", "payloadFormatIndicator": "UTF8_DATA", "payload": b"{}"}
+SAID: list[tuple[int, str, dict[str, type[Exception] | None]]] = [
+    # answer, its name, and what it means: through the broker, directly to the car
+    (200, "", {"publish": None, "send_direct_message": None}),
+    (404, "ResourceNotFoundException", {"publish": NotAccepted, "send_direct_message": NotConnected}),
+    (429, "ThrottlingException", {"publish": NotAccepted, "send_direct_message": NotAccepted}),
+    (500, "InternalFailureException", {"publish": PerhapsAccepted, "send_direct_message": PerhapsAccepted}),
+    (504, "GatewayTimeoutException", {"publish": PerhapsAccepted, "send_direct_message": PerhapsAccepted}),
+]
+
+
+@pytest.mark.parametrize(("way", "operation", "asked"), WAYS)
+@pytest.mark.parametrize(("status", "name", "meaning"), SAID)
+def test_r03_every_way_to_the_cars_keeps_the_same_contract(
+    way: type[IotPublisher | DirectMessenger],
+    operation: str,
+    asked: dict[str, Any],
+    status: int,
+    name: str,
+    meaning: dict[str, type[Exception] | None],
+) -> None:
+    make: Any = boto3.client
+    client = make("iot-data", region_name="ap-northeast-2")
+    with Stubber(client) as stub:
+        if status == 200:
+            stub.add_response(operation, {}, {**asked, **BOTH})
+        else:
+            stub.add_client_error(operation, name, "no", status, expected_params={**asked, **BOTH})
+        expected = meaning[operation]
+        try:
+            way(lambda: client).publish("car-0001", b"{}", 9)
+            found = None
+        except (NotAccepted, PerhapsAccepted) as problem:
+            found = type(problem)
+        assert found is expected
+        stub.assert_no_pending_responses()
+
+
+def test_a_direct_message_waits_no_longer_than_its_command_lives() -> None:
+    make: Any = boto3.client
+    client = make("iot-data", region_name="ap-northeast-2")
+    with Stubber(client) as stub:
+        stub.add_response("send_direct_message", {}, {**WAYS[1][2], **BOTH, "timeout": 2})
+        DirectMessenger(lambda: client).publish("car-0001", b"{}", 2)

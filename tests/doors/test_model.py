@@ -77,7 +77,7 @@ events_in_time = st.lists(st.tuples(st.sampled_from(Event), st.integers(0, 120))
 
 
 @given(events_in_time)
-def test_whatever_happens_in_whatever_order_nothing_leaves_a_terminal_state(
+def test_r01_whatever_happens_in_whatever_order_nothing_leaves_a_terminal_state(
     happenings: list[tuple[Event, int]],
 ) -> None:
     command, ended = COMMAND, None
@@ -95,7 +95,7 @@ def test_whatever_happens_in_whatever_order_nothing_leaves_a_terminal_state(
 
 
 @given(st.integers(0, 120))
-def test_the_clock_ends_every_silent_command(seconds: int) -> None:
+def test_r01_the_clock_ends_every_silent_command(seconds: int) -> None:
     at = NOON + timedelta(seconds=seconds)
     command = replace(COMMAND, state=State.SENT)
     while event := command.next_event(None, at):
@@ -105,14 +105,14 @@ def test_the_clock_ends_every_silent_command(seconds: int) -> None:
     assert command.state == expected
 
 
-def test_a_late_success_puts_unknown_right_and_says_so() -> None:
+def test_r01_a_late_success_puts_unknown_right_and_says_so() -> None:
     unknown = replace(COMMAND, state=State.SENT).after(Event.EXPIRED, NOON + TTL)
     late = unknown.after(Event.SUCCEEDED, NOON + TTL + timedelta(seconds=9))
     assert (late.state, late.late, late.reason) == (State.SUCCEEDED, True, None)
 
 
 @pytest.mark.parametrize("reason", Reason)
-def test_every_code_tells_a_person_what_to_do_next_in_both_languages(reason: Reason) -> None:
+def test_r12_every_code_tells_a_person_what_to_do_next_in_both_languages(reason: Reason) -> None:
     advice = ADVICE[reason]
     assert any("가" <= letter <= "힣" for letter in advice.ko)
     assert advice.en.isascii()
@@ -138,7 +138,7 @@ def test_reasons_of_the_car_count_only_where_it_refuses_or_fails() -> None:
     assert sent.after(Event.ALREADY_DONE, NOON).reason == Reason.ALREADY_DONE
 
 
-def test_the_signature_covers_everything_the_car_acts_on() -> None:
+def test_r05_the_signature_covers_everything_the_car_acts_on() -> None:
     seen = {COMMAND.envelope(CAR_KEY)["sig"]}
     for change in (
         {"command_id": "cmd_2"},

@@ -25,7 +25,7 @@ STORY = (
 
 
 @pytest.mark.parametrize("order", list(itertools.permutations(range(3))))
-def test_the_last_thing_that_happened_wins_in_whatever_order_it_is_heard(
+def test_r03_the_last_thing_that_happened_wins_in_whatever_order_it_is_heard(
     world: World, order: tuple[int, ...]
 ) -> None:
     for index in (*order, *order):

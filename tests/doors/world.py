@@ -4,15 +4,17 @@ import itertools
 import json
 import threading
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
 from chalicelib.doors.model import (
     Ack,
     Action,
+    Asked,
     Command,
     Event,
+    Origin,
     Presence,
     Reading,
     Reason,
@@ -20,11 +22,13 @@ from chalicelib.doors.model import (
     Sent,
     car_key,
 )
-from chalicelib.doors.service import DoorService, Store
-from chalicelib.kernel.errors import Unauthenticated
+from chalicelib.doors.service import DoorDesk, DoorService, Store
+from chalicelib.kernel.audit import Line
+from chalicelib.kernel.auth import Caller, Group
+from chalicelib.kernel.errors import Forbidden, HandoverError, NotFound, Unauthenticated
 from chalicelib.kernel.facts import Fact
 from infra.local.car import Unit
-from tests.conftest import Hands
+from tests.conftest import NOON, Hands
 
 MASTER = "a master secret of at least thirty-two characters"
 CAR = "car-0001"
@@ -42,6 +46,21 @@ class SmartKey:
     contract_id: str = "con_1"
     car_id: str = CAR
     actions: frozenset[str] = frozenset(Action)
+    reason: str | None = None
+    proven_at: datetime | None = NOON
+    refusal: HandoverError | None = None
+
+    @property
+    def who(self) -> str:
+        return f"customer:{self.grant_id}"
+
+
+class GrantRevoked(Forbidden):
+    """This smart key was ended."""
+
+
+class GrantExpired(Forbidden):
+    """This smart key's time is over."""
 
 
 KIM = SmartKey("grt_kim")
@@ -54,11 +73,41 @@ NEWCOMER = SmartKey("grt_newcomer", car_id="car-never-seen")
 HOLDERS = {"kim": KIM, "partner": PARTNER, "stranger": STRANGER, "valet": VALET, "newcomer": NEWCOMER}
 
 
+@dataclass
 class Holders:
+    """`proven`: when everybody last proved themselves. `ended`: grants that are over, and why.
+
+    `at_the_last_moment` runs between the log's line and the publish.
+    """
+
+    proven: datetime | None = NOON
+    ended: dict[str, HandoverError] = field(default_factory=dict)
+    at_the_last_moment: Callable[[], object] = lambda: None
+
     def holder(self, token: str | None, at: datetime) -> SmartKey:
         if token not in HOLDERS:
             raise SessionOver()
-        return HOLDERS[token]
+        found = HOLDERS[token]
+        return replace(found, proven_at=self.proven, refusal=self.ended.get(found.grant_id))
+
+    def of_contract(self, contract_id: str, caller: Caller, reason: str | None, at: datetime) -> SmartKey:
+        self.sees(contract_id, caller, at)
+        grant_id = f"grt_staff_{caller.id}" if Group.OPS in caller.groups else f"grt_{caller.id}"
+        return SmartKey(grant_id, contract_id, reason=reason, proven_at=self.proven)
+
+    def sees(self, contract_id: str, caller: Caller, at: datetime) -> None:
+        if contract_id != "con_1" or (caller.id != "kim" and Group.OPS not in caller.groups):
+            raise NotFound()
+
+    def still(self, command: Command, at: datetime) -> HandoverError | None:
+        self.at_the_last_moment()
+        return self.ended.get(command.grant_id)
+
+
+class Cars:
+    def exists(self, car_id: str) -> None:
+        if not car_id.startswith("car-"):
+            raise NotFound()
 
 
 @dataclass
@@ -83,6 +132,8 @@ class Air:
 @dataclass
 class World:
     service: DoorService
+    desk: DoorDesk
+    holders: Holders
     store: Store
     air: Air
     clock: Hands
@@ -93,11 +144,17 @@ class World:
     def connect(self, car_id: str = CAR, online: bool = True) -> None:
         self.service.presence(Presence.of(car_id, next(self.versions), self.clock(), online=online))
 
-    def press(self, action: Action, key: str, by: str = "kim") -> Command:
-        return self.sent(action, key, by).command
+    def press(self, action: Action, key: str, by: str = "kim", at: Origin | None = None) -> Command:
+        return self.sent(action, key, by, at).command
 
-    def sent(self, action: Action, key: str, by: str = "kim") -> Sent:
-        return self.service.send(by, action, key)
+    def sent(self, action: Action, key: str, by: str = "kim", at: Origin | None = None) -> Sent:
+        return self.service.send(by, Asked(action, None, at, "192.0.2.7", "a phone", "trace-1"), key)
+
+    def log(self, of: str = "commands", car_id: str = CAR) -> list[Line]:
+        """Every line of a car's log, which must be whole."""
+        page = self.desk.log(car_id, of, 0, 100)
+        assert page.whole
+        return page.lines
 
     def look(self, command: Command, by: str = "kim") -> Command:
         return self.service.command(by, command.command_id)
@@ -134,6 +191,22 @@ class World:
 
     def requested(self) -> int:
         return sum(fact.type == "CommandRequested" for fact in self.facts())
+
+
+def world_of(
+    store: Any,
+    clock: Hands,
+    new_id: Callable[[str], str],
+    facts: Callable[[], list[Fact]] = list,
+    refusals: Callable[[], list[str]] = list,
+) -> World:
+    """A car that is connected, and everybody who may use it."""
+    air, holders, nonces = Air(), Holders(), itertools.count(1)
+    service = DoorService(store, holders, air, lambda: MASTER, clock, new_id, lambda: f"{next(nonces):016x}")
+    desk = DoorDesk(store, Cars(), clock, new_id)
+    world = World(service, desk, holders, store, air, clock, facts, refusals)
+    world.connect()
+    return world
 
 
 def unit(car_id: str = CAR) -> Unit:

@@ -6,7 +6,6 @@ from typing import Any
 
 import msgspec
 import pytest
-from chalice.app import Chalice
 from chalice.test import Client
 
 from chalicelib.kernel import errors
@@ -18,6 +17,7 @@ from chalicelib.kernel.http import (
     SIGNED_IN,
     STATUS,
     Answer,
+    App,
     Call,
     Routes,
     limit_of,
@@ -42,11 +42,8 @@ class ShopClosed(errors.Refused):
 
 @pytest.fixture
 def http() -> Iterator[Any]:
-    app, routes, before = (
-        Chalice("shop", configure_logs=False),
-        Routes("shop"),
-        len(DECLARED),
-    )
+    routes, before = Routes("shop"), len(DECLARED)
+    app = App("shop", {}, lambda room: routes)
 
     @routes.post("/orders/{order_id}", status=201, who=SIGNED_IN, keyed=True)
     def place(order_id: str, order: Order, call: Call) -> Shown:
@@ -58,6 +55,8 @@ def http() -> Iterator[Any]:
 
     @routes.get("/till", who=Group.OPS)
     def till(call: Call) -> Answer:
+        if call.method != "GET":
+            raise ZeroDivisionError
         return Answer("<p>hi</p>", {"X-Till": call.query.get("n", "")}, content_type="text/html")
 
     @routes.get("/open", who=PUBLIC)
@@ -125,7 +124,7 @@ def test_another_media_type_is_refused(http: Any) -> None:
 
 
 def test_a_large_body_is_refused(http: Any) -> None:
-    assert is_problem(order(http, json.dumps({"won": 1, "items": ["x" * 300_000]}).encode()), 413)
+    assert is_problem(order(http, json.dumps({"won": 1, "items": ["x" * 600_000]}).encode()), 413)
 
 
 def test_a_keyed_post_without_a_key_is_refused(http: Any) -> None:
@@ -154,7 +153,16 @@ def test_every_family_has_one_status() -> None:
 def test_a_wrong_method_is_refused_in_our_words(http: Any) -> None:
     answer = http.delete("/till")
     assert is_problem(answer, 405, "WRONG_METHOD")
-    assert answer.headers["Allow"] == "GET"
+    assert answer.headers["Allow"] == "GET, HEAD"
+    assert http.get("/orders/o1").headers["Allow"] == "POST"
+
+
+@pytest.mark.parametrize(("path", "status"), [("/open", 200), ("/till", 401), ("/orders/o1", 405)])
+def test_head_is_get_without_its_body(http: Any, path: str, status: int) -> None:
+    """RFC 9110, 9.3.2: the same status and the same headers."""
+    full, bare = http.get(path), http.request("HEAD", path)
+    assert (bare.status_code, bare.headers, bare.body) == (status, full.headers, b"")
+    assert full.status_code == status
 
 
 @pytest.mark.parametrize(("asked", "limit"), [(None, 10), ("", 10), ("1", 1), ("050", 50)])

@@ -12,6 +12,7 @@ from moto.sns.models import sns_backends
 
 from chalicelib.kernel.errors import Conflict, NotFound
 from chalicelib.kernel.facts import Fact, fact_of
+from chalicelib.notices.model import Caps
 from chalicelib.notices.service import NoticeService
 from chalicelib.notices.store import NoticeStore
 from tests.conftest import Hands
@@ -45,7 +46,7 @@ class Party:
 
 
 class Links:
-    """One code for each grant and number, until it is over."""
+    """One code for each grant and number, until it is over. Grants without a number for a name are Kim's."""
 
     def __init__(self) -> None:
         self.over = False
@@ -53,17 +54,22 @@ class Links:
     def link(self, grant_id: str, send_no: int) -> Link:
         if self.over:
             raise LinkOver()
-        return Link("con_kim", "customer", f"{grant_id}-{send_no}".ljust(22, "c"))
+        name = grant_id.removeprefix("grt_")
+        contract_id = f"con_{name}" if name.isdigit() else "con_kim"
+        return Link(contract_id, "customer", f"{grant_id}-{send_no}".ljust(22, "c"))
 
 
 class Parties:
+    """Kim, and everybody with a number for a name, each with a phone of their own."""
+
     def __init__(self) -> None:
         self.language = "ko"
 
     def party(self, contract_id: str, holder: str) -> Party:
-        if contract_id != "con_kim":
+        name = contract_id.removeprefix("con_")
+        if name != "kim" and not name.isdigit():
             raise NotFound()
-        return Party(PHONE, self.language)
+        return Party(PHONE if name == "kim" else f"+8210{name:0>8}", self.language)
 
 
 @dataclass
@@ -109,7 +115,8 @@ def service(
     if request.param == "dynamodb":
         request.getfixturevalue("dynamodb")
     store = NoticeStore() if request.param == "dynamodb" else MemoryNotices()
-    return NoticeService(store, links, parties, outbox, SITE, clock, new_id)
+    caps = Caps(parts=10, for_links=4)
+    return NoticeService(store, links, parties, outbox, SITE, caps, lambda: "not a real key", clock, new_id)
 
 
 def stored_facts(client: Any) -> list[Fact]:

@@ -1,40 +1,108 @@
-"""The notices store in memory: the same promises as `chalicelib.notices.store`, in a dictionary."""
+"""The notices store in memory: the same promises as `chalicelib.notices.store`, in dictionaries."""
 
-from datetime import datetime
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from datetime import date, datetime
 
-from msgspec.structs import replace
-
+from chalicelib.kernel.deadlines import shard_of
 from chalicelib.kernel.facts import Fact
-from chalicelib.notices.model import AlreadySettled, BeingSent, Notice, State
-from tests.memory import MemoryWrite
+from chalicelib.notices.model import (
+    AlreadyHeard,
+    AlreadySettled,
+    AlreadyTold,
+    Notice,
+    State,
+    TakenUp,
+    TextsMoved,
+)
+from tests.memory import LOCK, MemoryWrite
 
 
 class MemoryNotices:
     def __init__(self) -> None:
         self.notices: dict[str, Notice] = {}
+        self.numbers: dict[str, tuple[datetime, ...]] = {}
+        self.days: Counter[date] = Counter()
+        self.told: set[tuple[date, str]] = set()
         self.facts: list[Fact] = []
 
-    def claim(self, notice: Notice, at: datetime) -> None:
-        found = self.notices.get(notice.notice_id)
+    def begin(self, notice: Notice) -> None:
         write = MemoryWrite()
-        write.clause(holds=lambda: not found or found.state == State.PENDING, otherwise=AlreadySettled)
         write.clause(
-            holds=lambda: not found or found.leased_until <= at,
+            holds=lambda: notice.notice_id not in self.notices,
             then=lambda: self.notices.update({notice.notice_id: notice}),
-            otherwise=BeingSent,
+            otherwise=AlreadyHeard,
         )
         write.commit()
 
-    def settle(
-        self, notice: Notice, state: State, reason: str | None, at: datetime, fact: Fact | None
-    ) -> None:
-        settled = replace(notice, state=state, reason=reason)
+    def due(self, shard: int, until: datetime) -> Iterator[Sequence[Notice]]:
+        due = [each for each in self._open() if each.due_at and each.due_at <= until]
+        yield [each for each in due if shard_of(each.notice_id) == str(shard)]
+
+    def _open(self) -> list[Notice]:
+        with LOCK:
+            return sorted(
+                (each for each in self.notices.values() if each.due_at),
+                key=lambda each: (each.due_at, each.notice_id),
+            )
+
+    def move(self, before: Notice, after: Notice) -> None:
+        name = before.notice_id
+        write = MemoryWrite()
+        write.clause(
+            holds=lambda: (
+                (self.notices[name].state, self.notices[name].due_at) == (before.state, before.due_at)
+            ),
+            then=lambda: self.notices.update({name: after}),
+            otherwise=TakenUp,
+        )
+        write.commit()
+
+    def settle(self, notice: Notice, at: datetime, fact: Fact | None) -> None:
         write = MemoryWrite()
         write.clause(
             holds=lambda: self.notices[notice.notice_id].state == State.PENDING,
-            then=lambda: self.notices.update({notice.notice_id: settled}),
+            then=lambda: self.notices.update({notice.notice_id: notice}),
             otherwise=AlreadySettled,
         )
         if fact:
             write.fact(self.facts, fact)
+        write.commit()
+
+    def waiting(self, most: int, at: datetime) -> list[Notice]:
+        return [each for each in self._open() if each.state == State.WAITING][:most]
+
+    def texts_to(self, number: str) -> Sequence[datetime]:
+        return self.numbers.get(number, ())
+
+    def save_texts(self, number: str, seen: Sequence[datetime], times: Sequence[datetime]) -> None:
+        write = MemoryWrite()
+        write.clause(
+            holds=lambda: tuple(self.texts_to(number)) == tuple(seen),
+            then=lambda: self.numbers.update({number: tuple(times)}),
+            otherwise=TextsMoved,
+        )
+        write.commit()
+
+    def spend(self, day: date, parts: int, most: int) -> bool:
+        with LOCK:
+            fits = self.days[day] + parts <= most
+            self.days[day] += parts if fits else 0
+            return fits
+
+    def give_back(self, day: date, parts: int) -> None:
+        with LOCK:
+            self.days[day] -= parts
+
+    def spent(self, day: date) -> int:
+        return self.days[day]
+
+    def tell_cap(self, day: date, whose: str, at: datetime, fact: Fact) -> None:
+        write = MemoryWrite()
+        write.clause(
+            holds=lambda: (day, whose) not in self.told,
+            then=lambda: self.told.add((day, whose)),
+            otherwise=AlreadyTold,
+        )
+        write.fact(self.facts, fact)
         write.commit()

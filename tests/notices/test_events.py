@@ -4,6 +4,7 @@ import io
 import json
 import logging
 from collections.abc import Callable, Iterator
+from datetime import timedelta
 from types import SimpleNamespace
 from typing import Any
 
@@ -13,16 +14,22 @@ import time_machine
 from msgspec import convert
 
 from chalicelib import wiring
-from chalicelib.handlers.notices import notices_publish, notices_send, notices_tell
+from chalicelib.handlers.notices import notices_publish, notices_send, notices_sweep, notices_tell
 from chalicelib.handlers.smartkeys import smartkeys_issue
 from chalicelib.kernel.entry import LOG
 from chalicelib.kernel.facts import Fact
-from chalicelib.notices.model import Template
-from chalicelib.notices.schemas import CustomerTold, NoticeSent, SmartKeyLinkIssued
+from chalicelib.notices.model import Notice, SmsRefused, Template
+from chalicelib.notices.schemas import (
+    CustomerTold,
+    NoticeFailed,
+    NoticeSent,
+    SmartKeyLinkIssued,
+    SmsCapReached,
+)
 from chalicelib.notices.service import NoticeService
 from tests.conftest import NOON, ROOT
 from tests.contracts.examples import assigned_by_samples
-from tests.notices.conftest import texts_sent
+from tests.notices.conftest import Outbox, texts_sent
 from tests.smartkeys.examples import KEY
 
 EVENTS = ROOT / "events"
@@ -105,6 +112,38 @@ def test_we_publish_exactly_the_sample_of_a_customer_told(
     service.tell(Template.KEY_QUESTION, "con_kim", "evt_7")
     assert [fact.envelope() for fact in facts()] == [sample]
     assert convert(sample["data"], CustomerTold, strict=True)
+
+
+def test_we_publish_exactly_the_sample_of_a_text_that_failed(
+    service: NoticeService, outbox: Outbox, facts: Callable[[], list[Fact]]
+) -> None:
+    sample = read("facts/NoticeFailed.json")
+    outbox.problem = SmsRefused("OptedOut")
+    service.send_link(sample["data"]["grant_id"], 1)
+    assert [fact.envelope() for fact in facts()] == [sample]
+    assert convert(sample["data"], NoticeFailed, strict=True)
+
+
+def test_we_publish_exactly_the_sample_of_a_cap_that_was_reached(
+    service: NoticeService, facts: Callable[[], list[Fact]]
+) -> None:
+    sample = read("facts/SmsCapReached.json")
+    for number in range(7):
+        service.tell(Template.KEY_QUESTION, f"con_{number}", f"evt_{number}")
+    assert [fact.envelope() for fact in facts() if fact.type == "SmsCapReached"] == [sample]
+    assert convert(sample["data"], SmsCapReached)
+
+
+def test_a_text_that_was_left_behind_goes_out_with_the_sweep(stranded: str, dynamodb: Any) -> None:
+    wiring.notices().store.begin(
+        Notice.new("ntc_1", Template.SMART_KEY_LINK, NOON, grant_id=stranded, send_no=1)
+    )
+    sample = read("schedule/notices_sweep.json")
+    assert notices_sweep(sample, SimpleNamespace()) == {"found": 0, "claimed": 0}
+    with time_machine.travel(NOON + timedelta(minutes=1), tick=False):
+        assert notices_sweep(sample, SimpleNamespace()) == {"found": 1, "claimed": 1}
+        assert notices_sweep(sample, SimpleNamespace()) == {"found": 0, "claimed": 0}
+    assert len(texts_sent()) == 1
 
 
 def test_the_stream_carries_every_inserted_fact_to_the_bus(dynamodb: Any) -> None:

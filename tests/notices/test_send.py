@@ -1,11 +1,18 @@
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
 
 import pytest
 
 from chalicelib.kernel.facts import Fact
-from chalicelib.notices.model import LEASE, BeingSent, SmsRefused, SmsUnavailable, Template
+from chalicelib.notices.model import (
+    KEEP_TRYING,
+    LEASE,
+    SmsRefused,
+    SmsUnavailable,
+    SmsUnsure,
+    State,
+    Template,
+)
 from chalicelib.notices.service import NoticeService
 from tests.conftest import Hands
 from tests.notices.conftest import PHONE, SITE, Links, Outbox, Parties
@@ -47,12 +54,8 @@ def test_every_number_is_a_notice_of_its_own(service: NoticeService, outbox: Out
 
 
 def test_of_many_at_once_one_sends(service: NoticeService, outbox: Outbox, facts: Facts) -> None:
-    def hear(_: int) -> None:
-        with suppress(BeingSent):
-            service.send_link("grt_kim", 1)
-
     with ThreadPoolExecutor(12) as runs:
-        list(runs.map(hear, range(12)))
+        list(runs.map(lambda _: service.send_link("grt_kim", 1), range(12)))
     assert (len(outbox.texts), len(facts())) == (1, 1)
 
 
@@ -62,41 +65,70 @@ def test_a_crash_after_sending_sends_the_same_link_again(
     outbox.problem, outbox.lost = TimeoutError(), True
     with pytest.raises(TimeoutError):
         service.send_link("grt_kim", 1)
-    with pytest.raises(BeingSent):
-        service.send_link("grt_kim", 1)
+    assert service.send_link("grt_kim", 1) is None
+    assert service.sweep().claimed == 0
     clock.move(seconds=LEASE.total_seconds())
-    service.send_link("grt_kim", 1)
+    assert service.sweep().claimed == 1
     assert [text for _, text in outbox.texts] == [outbox.texts[0][1]] * 2
     assert len(facts()) == 1
 
 
-def test_what_did_not_go_out_is_tried_again(
-    service: NoticeService, outbox: Outbox, facts: Facts, clock: Hands
+@pytest.mark.parametrize("problem", [SmsUnavailable("Throttled"), SmsUnsure("ReadTimeoutError")])
+def test_what_did_not_go_out_is_tried_again_until_it_does(
+    service: NoticeService, outbox: Outbox, facts: Facts, clock: Hands, problem: Exception
 ) -> None:
-    outbox.problem = SmsUnavailable("Throttled")
-    with pytest.raises(SmsUnavailable):
+    outbox.problem = problem
+    with pytest.raises(type(problem)):
         service.send_link("grt_kim", 1)
     assert facts() == []
     clock.move(minutes=1)
-    service.send_link("grt_kim", 1)
+    outbox.problem = problem
+    assert service.sweep().claimed == 1
+    clock.move(minutes=1)
+    assert service.sweep().claimed == 1
+    clock.move(minutes=1)
+    assert service.sweep().claimed == 0
     assert (len(outbox.texts), len(facts())) == (1, 1)
 
 
-def test_a_refused_number_is_given_up_for_good(
+def test_of_two_sweeps_one_sends(service: NoticeService, outbox: Outbox, clock: Hands) -> None:
+    outbox.problem = SmsUnavailable("Throttled")
+    with pytest.raises(SmsUnavailable):
+        service.send_link("grt_kim", 1)
+    clock.move(minutes=1)
+    with ThreadPoolExecutor(4) as runs:
+        reports = list(runs.map(lambda _: service.sweep(), range(4)))
+    assert (sum(report.claimed for report in reports), len(outbox.texts)) == (1, 1)
+
+
+def test_a_refused_number_is_given_up_for_good_and_operations_hear_of_it(
     service: NoticeService, outbox: Outbox, facts: Facts, clock: Hands
 ) -> None:
     outbox.problem = SmsRefused("OptedOut")
     for _ in range(2):
         service.send_link("grt_kim", 1)
         clock.move(hours=1)
-    assert (outbox.texts, facts()) == ([], [])
+    (fact,) = facts()
+    assert (outbox.texts, fact.type, fact.data["reason"]) == ([], "NoticeFailed", "SMS_REFUSED")
+
+
+def test_a_text_that_was_held_up_for_too_long_is_no_news(
+    service: NoticeService, outbox: Outbox, facts: Facts, clock: Hands
+) -> None:
+    outbox.problem = SmsUnavailable("Throttled")
+    with pytest.raises(SmsUnavailable):
+        service.tell(Template.KEY_QUESTION, "con_kim", "evt_7")
+    clock.at += KEEP_TRYING
+    service.sweep()
+    (fact,) = facts()
+    assert (outbox.texts, fact.type, fact.data["reason"]) == ([], "NoticeFailed", "TOO_LATE")
 
 
 def test_a_link_that_is_over_is_not_sent(
     service: NoticeService, links: Links, outbox: Outbox, facts: Facts
 ) -> None:
     links.over = True
-    service.send_link("grt_kim", 1)
+    assert service.send_link("grt_kim", 1) == State.FAILED
     links.over = False
     service.send_link("grt_kim", 1)
     assert (outbox.texts, facts()) == ([], [])
@@ -111,7 +143,7 @@ def test_a_run_that_slept_past_its_lease_changes_nothing(
     def sleep_and_send(phone: str, text: str) -> None:
         outbox.send = send  # type: ignore[method-assign]
         clock.move(seconds=LEASE.total_seconds())
-        service.send_link("grt_kim", 1)
+        service.sweep()
         send(phone, text)
 
     outbox.send = sleep_and_send  # type: ignore[method-assign]

@@ -3,6 +3,7 @@
 from copy import deepcopy
 from typing import Any
 
+from chalicelib.doors.model import ADVICE, Reason
 from tests.pages.site import Reply, problem
 
 CODE = "Zk3vQm8sT1uXyA9bC2dEfG"
@@ -11,6 +12,8 @@ PROOF = "990131"
 EXCHANGE = "POST /v1/smart-key/exchange"
 KEY = "GET /v1/smart-key"
 LINKS = "POST /v1/smart-key/links"
+STEP_UP = "POST /v1/smart-key/step-up"
+SIGN_OUT = "POST /v1/smart-key/sign-out"
 COMMANDS = "POST /v1/smart-key/commands"
 COMMAND = "GET /v1/smart-key/commands/cmd_1"
 
@@ -18,23 +21,47 @@ OPENED = Reply(204)
 ENDED = problem(401, "SESSION_ENDED", "Open the link in your message, or ask for a new one.")
 
 
+CAR: dict[str, Any] = {
+    "car_id": "car-0001",
+    "plate": "12가 3456",
+    "model": "Avante",
+    "online": True,
+    "last_seen": "2026-03-02T03:00:00Z",
+    "locked": True,
+    "doors_open": False,
+    "battery_percent": 71,
+    "position": {"lat": 37.5663, "lon": 126.9779, "at": "2026-03-02T03:00:00Z"},
+    "reported_at": "2026-03-02T03:00:00Z",
+    "stopped": False,
+}
+
+
 def key(**car: Any) -> Reply:
     return Reply(
         body={
             "grant_id": "grt_1",
             "contract_id": "con_1",
-            "car": {
-                "car_id": "car-0001",
-                "plate": "12가 3456",
-                "model": "Avante",
-                "online": True,
-                "last_seen": "2026-03-02T03:00:00Z",
-                **car,
-            },
+            "who": "customer",
+            "car": {**CAR, **car},
             "actions": ["unlock", "lock", "hazard_on", "hazard_off", "horn"],
             "not_after": "2026-03-09T14:59:00Z",
+            "uses_left": None,
+            "proven_until": "2026-03-03T03:00:00Z",
         }
     )
+
+
+def advice(reason: str) -> dict[str, str]:
+    """What the service itself says to a person about a reason, in both languages."""
+    told = ADVICE[Reason(reason)]
+    return {"ko": told.ko, "en": told.en}
+
+
+def refusal(status: int, code: str, **headers: str) -> Reply:
+    """A press that was refused before anything was sent."""
+    answer = problem(status, code, **headers)
+    answer.body["messages"] = advice(code)
+    return answer
 
 
 def command(state: str, reason: str | None = None, **more: Any) -> Reply:
@@ -45,7 +72,7 @@ def command(state: str, reason: str | None = None, **more: Any) -> Reply:
             "action": "unlock",
             "state": state,
             "reason": reason,
-            "message": "",
+            "message": advice(reason)["ko"] if reason else "",
             "may_have_executed": False,
             "retryable": False,
             "late": False,

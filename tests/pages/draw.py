@@ -48,10 +48,12 @@ def touch_icon(browser: Browser) -> None:
 def smart_key_page(browser: Browser) -> None:
     with serving() as site:
         site.says(EXCHANGE, OPENED)
-        site.says(KEY, key())
+        site.says(KEY, key(locked=False, reported_at="2026-03-02T03:11:58Z"))
         site.says(COMMANDS, command("SENT"))
         site.says(COMMAND, command("SUCCEEDED"))
         page = browser.new_page(viewport=PHONE, locale="ko-KR")
+        page.clock.set_fixed_time("2026-03-02T03:12:00Z")
+        page.add_init_script("localStorage.setItem('handover.place', 'no')")
         page.goto(f"{site.url}/k#{CODE}")
         page.fill("#proof", PROOF)
         page.press("#proof", "Enter")

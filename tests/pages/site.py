@@ -1,5 +1,6 @@
 """A small site for the browser: our real pages and headers, and an API that answers as each test says."""
 
+import gzip
 import json
 import threading
 from collections.abc import Iterator
@@ -11,6 +12,10 @@ from typing import Any
 from chalicelib.kernel.errors import NotFound
 from chalicelib.pages.model import safety_headers
 from chalicelib.pages.store import File, PageFiles
+from tests.conftest import ROOT
+
+COMPRESSED_FROM = json.loads((ROOT / ".chalice" / "config.json").read_text())["minimum_compression_size"]
+"""Bytes; the gateway leaves less as it is."""
 
 BASE = "/restapis/abc123/api/_user_request_"
 """As deep as a page can stand: nothing in it may think it is at the root."""
@@ -18,7 +23,7 @@ BASE = "/restapis/abc123/api/_user_request_"
 PAGES = {"/k": "smart-key.html", "/k-worker.js": "k-worker.js", "/ops": "ops.html", "/my": "my.html"}
 PAGES |= {"/plans": "plans.html", "/partner": "partner.html", "/p-worker.js": "p-worker.js"}
 SIGNS_IN = ("/ops", "/my", "/plans", "/partner")
-USES = {"/my": ("camera", "geolocation"), "/partner": ("camera", "geolocation")}
+USES = {"/k": ("geolocation",), "/my": ("camera", "geolocation"), "/partner": ("camera", "geolocation")}
 
 
 @dataclass(frozen=True)
@@ -134,6 +139,8 @@ class Handler(BaseHTTPRequestHandler):
         self._write(reply.status, {"Content-Type": kind, "Cache-Control": "no-store", **reply.headers}, text)
 
     def _write(self, status: int, headers: dict[str, str], body: bytes) -> None:
+        if len(body) >= COMPRESSED_FROM and "gzip" in self.headers.get("Accept-Encoding", ""):
+            headers, body = {**headers, "Content-Encoding": "gzip"}, gzip.compress(body, 6)
         self.send_response(status)
         for name, value in headers.items():
             self.send_header(name, value)

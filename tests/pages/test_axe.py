@@ -18,16 +18,20 @@ from tests.pages.answers import (
     command,
     key,
     overview,
+    refusal,
     signed_in,
 )
 from tests.pages.conftest import DESK, PHONE
 from tests.pages.site import Reply, Site, problem
+from tests.pages.test_ops import CONTRACT, GRANT, KEYS, STOP, STOPPED, grants
 
 RULES = {"runOnly": {"type": "tag", "values": ["wcag2a", "wcag2aa", "wcag21aa", "wcag22aa", "best-practice"]}}
 PHASES = {
     "done": command("SUCCEEDED"),
     "unreachable": command("NOT_SENT", "VEHICLE_OFFLINE"),
-    "refused": command("REJECTED", "DOOR_OPEN", message="문을 닫아 주세요."),
+    "refused": command("REJECTED", "DOOR_OPEN"),
+    "prove": refusal(403, "STEP_UP_REQUIRED"),
+    "wait": refusal(429, "RATE_LIMITED"),
     "notsure": command("FAILED", "DEVICE_FAULT", may_have_executed=True),
 }
 
@@ -92,6 +96,12 @@ def test_operations(still: Page, site: Site) -> None:
     still.fill("#password", "correct horse")
     still.press("#password", "Enter")
     still.wait_for_selector("#issued:visible")
+    assert violations(still) == []
+    site.says(KEYS, grants(GRANT))
+    site.says(f"GET {STOP}", Reply(body=STOPPED))
+    still.fill("#contract", CONTRACT)
+    still.press("#contract", "Enter")
+    still.wait_for_selector("[data-grant]")
     assert violations(still) == []
     still.set_viewport_size(PHONE)
     assert violations(still) == []

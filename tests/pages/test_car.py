@@ -95,10 +95,10 @@ def test_a_car_that_cannot_be_reached_says_that_nothing_was_sent_and_what_next(
 
 def test_a_refusal_gives_the_reason_of_the_car(at_the_car: Page, site: Site) -> None:
     site.says(COMMANDS, command("SENT"))
-    site.says(COMMAND, command("REJECTED", "DOOR_OPEN", message="문이 열려 있어요. 닫고 다시 눌러 주세요."))
+    site.says(COMMAND, command("REJECTED", "DOOR_OPEN"))
     press(at_the_car, LOCK)
-    says(at_the_car, "지금은 할 수 없어요")
-    expect(at_the_car.locator("#more")).to_have_text("문이 열려 있어요. 닫고 다시 눌러 주세요.")
+    says(at_the_car, "열려 있는 문이 있어요")
+    expect(at_the_car.locator("#more")).to_have_text("문이 열려 있어요. 모든 문을 닫고 다시 눌러 주세요.")
 
 
 def test_a_refusal_before_sending_speaks_the_language_of_the_page(at_the_car: Page, site: Site) -> None:

@@ -1,6 +1,7 @@
 """The pages' routes, through the application."""
 
 import json
+import re
 from datetime import timedelta
 from pathlib import Path
 from types import SimpleNamespace
@@ -34,24 +35,65 @@ def test_the_smart_key_page_is_locked_down_and_never_kept(api: Any) -> None:
     assert answer.headers["Referrer-Policy"] == "no-referrer"
     assert answer.headers["X-Robots-Tag"] == "noindex, nofollow"
     assert answer.headers["X-Content-Type-Options"] == "nosniff"
+    assert answer.headers["Strict-Transport-Security"] == "max-age=31536000"
+    assert answer.headers["Permissions-Policy"] == "camera=(), microphone=(), geolocation=(self)"
     assert "Set-Cookie" not in answer.headers
 
 
-@pytest.mark.parametrize(
-    "agent",
-    [
-        "facebookexternalhit/1.1; kakaotalk-scrap/1.0; +https://devtalk.kakao.com/t/scrap/33984",
-        "TelegramBot (like TwitterBot)",
-        "WhatsApp/2.23.20.0",
-        "Mozilla/5.0 (Macintosh) AppleWebKit/601.2.4 facebookexternalhit/1.1 Facebot Twitterbot/1.0",
-    ],
-)
-def test_a_preview_reads_no_table_and_gets_the_same_page(api: Any, dynamodb: Any, agent: str) -> None:
+PREVIEWS = {
+    "KakaoTalk": "facebookexternalhit/1.1; kakaotalk-scrap/1.0; +https://devtalk.kakao.com/t/scrap/33984",
+    "Telegram": "TelegramBot (like TwitterBot)",
+    "WhatsApp": "WhatsApp/2.23.20.0 A",
+    "iMessage": "Mozilla/5.0 (Macintosh; Intel Mac OS X 10_11_1) AppleWebKit/601.2.4 (KHTML, like Gecko) "
+    "Version/9.0.1 Safari/601.2.4 facebookexternalhit/1.1 Facebot Twitterbot/1.0",
+}
+FOREIGN_CODE = "Zk3vQm8sT1uXyA9bC2dEfG"
+
+
+@pytest.mark.parametrize("method", ["GET", "HEAD"])
+@pytest.mark.parametrize("agent", PREVIEWS.values(), ids=PREVIEWS)
+def test_r08_a_preview_looks_nothing_up_and_gets_no_session(
+    api: Any, dynamodb: Any, agent: str, method: str
+) -> None:
+    """A code in the fragment never arrives, and one in a query means nothing."""
     asked: list[str] = []
     dynamodb.meta.events.register("before-call.*", lambda **said: asked.append(str(said["model"].name)))
-    answer = api.get("/k", headers={"User-Agent": agent})
-    assert answer.body.decode() == PageFiles().template("smart-key.html").body
+    for path in ("/k", f"/k?{FOREIGN_CODE}", "/k?code=" + FOREIGN_CODE):
+        answer = api.send(method, path, headers={"User-Agent": agent})
+        assert answer.status_code == 200
+        assert answer.headers["Cache-Control"] == "no-store"
+        assert not [name for name in answer.headers if name.lower() == "set-cookie"]
+        body = PageFiles().template("smart-key.html").body if method == "GET" else ""
+        assert answer.body.decode() == body
     assert asked == []
+
+
+def test_r08_what_a_preview_shows_is_about_nobody(api: Any) -> None:
+    html = api.get("/k").body.decode()
+    shown = dict(re.findall(r'<meta (?:property|name)="(og:[a-z_]+|description)" content="([^"]*)">', html))
+    assert shown["og:title"] == "handover 스마트키"
+    assert "다른 사람에게 보내지 마세요" in shown["og:description"]
+    assert "og:image" not in shown
+    assert "og:url" not in shown
+    assert not re.search(r"\d{4,}", "".join(shown.values()))
+
+
+def test_head_of_every_page_is_its_get_without_the_page(api: Any) -> None:
+    for path in ("/k", "/my", "/ops", "/plans", "/partner", "/k-worker.js", f"/assets/{version()}/kit.js"):
+        full, bare = api.get(path), api.send("HEAD", path)
+        assert (bare.status_code, bare.headers, bare.body) == (200, full.headers, b""), path
+
+
+@pytest.mark.usefixtures("api")
+def test_head_asks_who_calls_as_get_does() -> None:
+    event = json.loads((ROOT / "events" / "http" / "pages-6-overview.json").read_text())
+    event["httpMethod"] = event["requestContext"]["httpMethod"] = "HEAD"
+    from app import app
+
+    answer = app(event, SimpleNamespace())
+    assert (answer["statusCode"], answer["body"]) == (200, "")
+    del event["requestContext"]["authorizer"]
+    assert app(event, SimpleNamespace())["statusCode"] == 401
 
 
 def test_the_ops_page_may_call_the_sign_in_and_nobody_else(api: Any) -> None:

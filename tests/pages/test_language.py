@@ -11,13 +11,22 @@ from tests.pages.answers import ENDED, KEY, key
 from tests.pages.conftest import PHONE
 from tests.pages.site import Site
 
-CATALOGUES = {"smart-key": ["smart-key", "car", "renew", "commands", "link"], "ops": ["ops", "sign-in"]}
+CATALOGUES = {
+    "smart-key": ["smart-key", "renew", "link", "car", "commands", "place", "dialog"],
+    "ops": ["ops", "ops-keys", "dialog", "sign-in"],
+}
+BESIDE = {"smart-key": ["car"], "ops": []}
+"""Other catalogues that a page loads."""
 
 
 def words(page: Page, site: Site, name: str) -> dict[str, Any]:
     page.goto(f"{site.url}/k")
-    address = f"{site.url}/assets/{version()}/words-{name}.js"
-    found: dict[str, Any] = page.evaluate("async address => (await import(address)).words", address)
+    found: dict[str, Any] = {}
+    for part in (name, *BESIDE[name]):
+        address = f"{site.url}/assets/{version()}/words-{part}.js"
+        more = page.evaluate("async address => (await import(address)).words", address)
+        assert set(more) & set(found) == set()
+        found |= more
     return found
 
 
@@ -42,6 +51,7 @@ def test_the_page_asks_only_for_texts_that_exist(
     code = "".join((HERE / "static" / f"{each}.js").read_text(encoding="utf-8") for each in scripts)
     asked = set(re.findall(r'data-t(?:-label)?="([^"]+)"', html))
     asked |= set(re.findall(r'word\("([^"]+)"', code)) | set(re.findall(r'fail\(\w+, "([^"]+)"', code))
+    asked |= set(re.findall(r'"?data-t(?:-label)?"?: "([^"]+)"', code))
     assert asked - set(words(page, site, name)) == set()
 
 

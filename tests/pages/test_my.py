@@ -185,7 +185,7 @@ def test_buttons_come_from_what_the_service_allows(page: Page, site: Site) -> No
     menu = page.get_by_role("navigation")
     expect(menu.get_by_role("link", name="연장하기")).to_be_visible()
     expect(menu.get_by_role("link", name="해지하기")).to_have_count(0)
-    expect(menu.get_by_role("link", name="차 열기")).to_have_attribute("href", "k")
+    expect(menu.get_by_role("link", name="차 열기")).to_have_attribute("href", f"#{ID}/smartkey")
 
 
 def test_an_appointment_is_confirmed_with_one_press(page: Page, site: Site) -> None:

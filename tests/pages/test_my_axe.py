@@ -6,8 +6,10 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe  # type: ignore[import-untyped]
 from playwright.sync_api import Browser, Page
 
+from tests.pages.answers import command
 from tests.pages.answers_my import (
     ACTIVE,
+    AT,
     CANCEL_PREVIEW,
     CONTRACT,
     GET_CONTRACT,
@@ -24,6 +26,7 @@ from tests.pages.conftest import PHONE
 from tests.pages.site import Reply, Site, problem
 from tests.pages.test_axe import violations
 from tests.pages.test_my_move import choose
+from tests.pages.test_my_smartkey import KEYS, keys, smart_key
 
 COLOURS = {"runOnly": {"type": "rule", "values": ["color-contrast"]}}
 AT_RISK = {"state": "at_risk", "billing": "past_due", "key": {**CONTRACT["key"], "state": "unconfirmed"}}
@@ -83,6 +86,7 @@ def press(name: str) -> Callable[[Page], None]:
 
 
 TASKS: dict[str, Callable[[Page], None]] = {
+    "smartkey": press("문 열기"),
     "move/handover": choose,
     "cancel": as_it_is,
     "uncancel": as_it_is,
@@ -102,6 +106,8 @@ TASKS: dict[str, Callable[[Page], None]] = {
 def test_everything_that_can_be_done_and_looked_up(still: Page, site: Site) -> None:
     """The forms with what is wrong in them."""
     knows(site, **ACTIVE)
+    site.says(KEYS, keys(smart_key(), smart_key("2")))
+    site.says(f"POST {AT}/commands", command("SUCCEEDED"))
     site.says(RECEIPT, Reply(body={"shipment_id": "shp_1", "state": "wrong_key"}))
     site.says("GET /v1/parking?lat=37.57000&lon=126.98000&radius=1000", Reply(body={"places": PLACES}))
     site.says(GET_CONTRACT, contract(**ACTIVE))

@@ -9,8 +9,9 @@ import boto3
 import pytest
 from playwright.sync_api import Page, expect
 
+from chalicelib.smartkeys.model import link_code
 from tests.api import Api, bearer
-from tests.contracts.examples import confirmed, sign_body
+from tests.contracts.examples import car_body, confirmed, sign_body
 from tests.pages.site import Reply, Seen, Server, Site
 
 KIM = bearer("kim")
@@ -35,9 +36,12 @@ class Real(Site):
                 seen.body,
                 by=seen.headers.get("authorization"),
                 key=seen.headers.get("idempotency-key"),
-                headers={"Accept-Language": seen.headers.get("accept-language", "")},
+                headers={name: seen.headers.get(name.lower(), "") for name in ("Accept-Language", "Cookie")},
             )
-        return Reply(answer.status_code, json.loads(answer.body) if answer.body else None)
+        kept = {
+            name: answer.headers[name] for name in ("Set-Cookie", "Retry-After") if name in answer.headers
+        }
+        return Reply(answer.status_code, json.loads(answer.body) if answer.body else None, kept)
 
 
 @pytest.fixture
@@ -91,3 +95,50 @@ def test_a_customer_looks_at_everything_moves_the_handover_and_cancels(
     told = [seen for seen in real.seen if seen.path.endswith("/cancel")]
     done = api.post(told[0].path, told[0].body, by=KIM, key=told[0].headers["idempotency-key"]).json_body
     assert (done["state"], f"{done['refund']:,}원") == ("cancelled", shown)
+
+
+LINK_KEY = "k" * 32
+BORN = "900115"
+
+
+@pytest.fixture
+def grant_id(api: Api, contract_id: str) -> str:
+    """Operations give the customer of a contract with a car a smart key."""
+    boto3.client("secretsmanager").create_secret(Name="test/handover/link-key", SecretString=LINK_KEY)
+    boto3.client("secretsmanager").create_secret(Name="test/handover/command-key", SecretString="c" * 32)
+    mina = bearer("mina", "ops")
+    api.post("/v1/ops/cars", car_body(), by=mina)
+    at = f"/v1/ops/contracts/{contract_id}"
+    api.post(f"{at}/assign", {"car_id": "car-0001", "key_tag": "tag-0001-a"}, by=mina)
+    until = (datetime.now(UTC) + timedelta(days=2)).isoformat()
+    wish = {"holder": "customer", "reason": "wrong key", "not_after": until}
+    found: str = api.post(f"{at}/smart-keys", wish, by=mina, key="w1").json_body["grant_id"]
+    return found
+
+
+def test_a_link_leads_to_the_car_and_the_truth_about_it(page: Page, real: Real, grant_id: str) -> None:
+    page.goto(f"{real.url}/k#{link_code(LINK_KEY, grant_id, 1)}")
+    page.fill("#proof", "000000")
+    page.press("#proof", "Enter")
+    expect(page.locator("#proof-error")).to_contain_text("숫자가 계약과 맞지 않아요")
+    page.fill("#proof", BORN)
+    page.press("#proof", "Enter")
+    expect(page.locator("#plate")).to_be_visible()
+    expect(page.locator("#seen")).to_have_text("차와 연결되지 않음 · 아직 받은 신호가 없어요")
+    page.locator("[data-action=unlock]").click()
+    expect(page.locator("#say")).to_have_text("차와 연결할 수 없어요")
+    page.get_by_role("button", name="이 휴대폰에서 지우기").click()
+    page.get_by_role("dialog").get_by_role("button", name="지우기").click()
+    expect(page.locator("#renew-why")).to_contain_text("지웠어요")
+    page.reload()
+    expect(page.locator("#phone")).to_be_visible()
+
+
+def test_the_signed_in_customer_has_the_same_key(
+    page: Page, real: Real, contract_id: str, grant_id: str
+) -> None:
+    page.add_init_script(f"sessionStorage.setItem('handover.token', '{KIM.removeprefix('Bearer ')}')")
+    page.goto(f"{real.url}/my#{contract_id}/smartkey")
+    expect(page.locator(f"[data-grant={grant_id}]")).to_contain_text("나")
+    page.locator("[data-action=lock]").click()
+    expect(page.locator("#say")).to_have_text("차와 연결할 수 없어요")

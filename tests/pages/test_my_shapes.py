@@ -17,10 +17,13 @@ from chalicelib.contracts.schemas import (
     RenewView,
 )
 from chalicelib.documents.schemas import DocumentsView, LinkView
+from chalicelib.doors.schemas import StopView
 from chalicelib.journey.schemas import TimelineView
 from chalicelib.keys.schemas import StandingView
 from chalicelib.pages.schemas import ConfigView
 from chalicelib.parking.schemas import ParkingView
+from chalicelib.smartkeys.schemas import ContractKeys, GrantView, RevokedView, SmartKeyView
+from tests.pages.answers import key
 from tests.pages.answers_my import (
     CANCELLED,
     CONFIG,
@@ -41,6 +44,8 @@ from tests.pages.test_my_card import ADDED, CHANGED, CHECKOUT
 from tests.pages.test_my_end import RENEWED
 from tests.pages.test_my_key import told
 from tests.pages.test_my_look import PAPER_LINK
+from tests.pages.test_my_smartkey import ENDED, keys, smart_key
+from tests.pages.test_ops import GRANT, STOPPED
 
 SAID: list[tuple[Any, type[msgspec.Struct]]] = [
     (CONFIG, ConfigView),
@@ -55,6 +60,11 @@ SAID: list[tuple[Any, type[msgspec.Struct]]] = [
     (PLANS, PlansView),
     (CHECKOUT, CheckoutView),
     (PAID, PaymentsView),
+    (key().body, SmartKeyView),
+    (keys(smart_key(), smart_key("2")).body, ContractKeys),
+    (ENDED, RevokedView),
+    (GRANT, GrantView),
+    (STOPPED, StopView),
     (CHANGED.body, PaymentMethodView),
     (told("verified").body, StandingView),
     (PAPERS, DocumentsView),
@@ -75,4 +85,4 @@ def shape(value: Any) -> Any:
     """The names in it, at every depth."""
     if isinstance(value, dict):
         return {name: shape(inner) for name, inner in value.items()}
-    return [shape(each) for each in value] if isinstance(value, list) else None
+    return [shape(each) for each in value] if isinstance(value, list | tuple) else None

@@ -141,3 +141,104 @@ def test_an_ended_sign_in_and_signing_out_both_forget_the_token(desk: Page, site
     sign_in(desk)
     expect(desk.locator("#sign-in-error")).to_contain_text("has ended")
     assert desk.evaluate("JSON.stringify(sessionStorage)") == "{}"
+
+
+CONTRACT = "con_3rv0tq8m4yk2w12h7d1c5bn"
+KEYS = f"GET /v1/ops/contracts/{CONTRACT}/smart-keys"
+AGAIN = f"POST /v1/ops/contracts/{CONTRACT}/smart-keys/grt_1/link"
+END = f"DELETE /v1/ops/contracts/{CONTRACT}/smart-keys/grt_1?reason=phone%20stolen"
+STOP = "/v1/ops/cars/car-0012/stop"
+GRANT: dict[str, Any] = {
+    "grant_id": "grt_1",
+    "contract_id": CONTRACT,
+    "holder": "customer",
+    "kind": "customer",
+    "car_id": "car-0012",
+    "state": "LIVE",
+    "actions": ["unlock", "lock"],
+    "reason": "KeyShipmentMismatched",
+    "issuer": "handover",
+    "incident_id": None,
+    "given_by": None,
+    "not_before": "2026-03-02T02:12:00Z",
+    "not_after": "2026-03-09T02:12:00Z",
+    "issued_at": "2026-03-02T02:12:00Z",
+    "links": 2,
+    "link_died": True,
+    "max_uses": None,
+    "uses_left": None,
+    "sent_at": "2026-03-02T02:12:04Z",
+    "opened_at": None,
+    "unlocked_at": None,
+    "revoked_at": None,
+    "revoked_by": None,
+    "revoked_for": None,
+}
+STOPPED = {"stopped": True, "reason": "reported stolen", "by": "mina", "at": "2026-03-02T03:00:00Z"}
+
+
+def grants(*each: dict[str, Any]) -> Reply:
+    return Reply(body={"smart_keys": list(each)})
+
+
+@pytest.fixture
+def looked_up(desk: Page, site: Site) -> Page:
+    """The keys of a contract, its customer's and a driver's that has ended."""
+    ended = {**GRANT, "grant_id": "grt_2", "holder": "2", "kind": "driver", "state": "REVOKED"}
+    site.says(KEYS, grants(GRANT, ended))
+    site.says(f"GET {STOP}", Reply(body={"stopped": False, "reason": None, "by": None, "at": None}))
+    sign_in(desk)
+    desk.get_by_label("Contract", exact=True).fill(CONTRACT)
+    desk.get_by_role("button", name="Look up").click()
+    desk.wait_for_selector("[data-grant=grt_2]")
+    return desk
+
+
+def give_reason(page: Page, text: str, button: str) -> None:
+    page.get_by_role("dialog").get_by_label("Reason").fill(text)
+    page.get_by_role("dialog").get_by_role("button", name=button, exact=True).click()
+
+
+def test_a_key_is_found_sent_again_and_ended_with_a_reason(looked_up: Page, site: Site) -> None:
+    row = looked_up.locator("[data-grant=grt_1]")
+    expect(row).to_contain_text("Link ended by wrong tries")
+    expect(row).to_contain_text("KeyShipmentMismatched · by handover")
+    expect(looked_up.locator("[data-grant=grt_2]").get_by_role("button")).to_have_count(0)
+    site.says(AGAIN, Reply(202), problem(429, "TOO_MANY_ASKS", Retry_After="90"))
+    row.get_by_role("button", name="Send again").click()
+    expect(looked_up.locator("#found-news")).to_contain_text("the earlier one no longer works")
+    assert site.asked(AGAIN)[0].headers["idempotency-key"]
+    row.get_by_role("button", name="Send again").click()
+    expect(looked_up.locator("#find-error")).to_contain_text("90 seconds")
+    row.get_by_role("button", name="End", exact=True).click()
+    give_reason(looked_up, " ", "End")
+    expect(looked_up.locator("#answer-error")).to_have_text("Please say why.")
+    ended = {"grant_id": "grt_1", "revoked_at": "2026-03-02T03:00:00Z", "certain_at": "2026-03-02T03:00:15Z"}
+    site.says(END, Reply(body=ended))
+    give_reason(looked_up, "phone stolen", "End")
+    expect(looked_up.locator("#found-news")).to_contain_text("12:00:15")
+    assert len(site.asked(END)) == 1
+
+
+def test_a_car_is_stopped_and_resumed_with_a_reason(looked_up: Page, site: Site) -> None:
+    site.says(f"POST {STOP}", Reply(body=STOPPED))
+    site.says(f"GET {STOP}", Reply(body=STOPPED))
+    looked_up.get_by_role("button", name="Stop this car").click()
+    give_reason(looked_up, "reported stolen", "Stop this car")
+    expect(looked_up.locator("#found")).to_contain_text("Stopped: reported stolen · by mina")
+    assert site.asked(f"POST {STOP}")[0].body == {"reason": "reported stolen"}
+    site.says(f"DELETE {STOP}?reason=found", Reply(204))
+    looked_up.get_by_role("button", name="Resume").click()
+    give_reason(looked_up, "found", "Resume")
+    expect(looked_up.locator("#found-news")).to_have_text("It works again.")
+
+
+def test_looking_up_says_what_is_not_there(looked_up: Page, site: Site) -> None:
+    site.says(KEYS, grants())
+    looked_up.get_by_role("button", name="Look up").click()
+    expect(looked_up.get_by_text("This contract has no smart key.")).to_be_visible()
+    looked_up.get_by_label("Contract", exact=True).fill("con_of_nobody")
+    looked_up.get_by_role("button", name="Look up").click()
+    expect(looked_up.locator("#find-error")).to_have_text("There is no such contract.")
+    looked_up.get_by_role("button", name="Sign out").click()
+    assert "grt_" not in looked_up.content()

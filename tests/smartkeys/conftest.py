@@ -7,12 +7,11 @@ from typing import Any
 import msgspec
 import pytest
 
-from chalicelib.contracts.model import phone_number
 from chalicelib.kernel.facts import Fact, fact_of
 from chalicelib.smartkeys.service import SmartKeyService
 from chalicelib.smartkeys.store import SmartKeyStore
 from tests.conftest import Hands
-from tests.smartkeys.examples import KEY, Cars, Contracts
+from tests.smartkeys.examples import service_on
 from tests.smartkeys.memory import MemorySmartKeys
 
 
@@ -27,7 +26,7 @@ def service(request: pytest.FixtureRequest, clock: Hands, new_id: Callable[[str]
     if request.param == "dynamodb":
         request.getfixturevalue("dynamodb")
     store = SmartKeyStore() if request.param == "dynamodb" else MemorySmartKeys()
-    return SmartKeyService(store, Contracts(), Cars(), lambda: KEY, phone_number, clock, new_id)
+    return service_on(store, clock, new_id)
 
 
 @pytest.fixture

@@ -5,39 +5,53 @@ from collections.abc import Callable, Iterator
 from types import SimpleNamespace
 from typing import Any
 
-import boto3
 import pytest
 import time_machine
 from msgspec import Struct, convert
 
 from chalicelib import wiring
-from chalicelib.handlers.smartkeys import smartkeys_issue, smartkeys_publish, smartkeys_track
+from chalicelib.handlers.smartkeys import (
+    CHANGES,
+    smartkeys_end,
+    smartkeys_issue,
+    smartkeys_publish,
+    smartkeys_track,
+)
+from chalicelib.kernel import aws
 from chalicelib.kernel.errors import HandoverError
 from chalicelib.kernel.facts import Fact
 from chalicelib.smartkeys import schemas
-from chalicelib.smartkeys.schemas import CommandSettled, NoticeSent, Stranded
+from chalicelib.smartkeys.model import ProofWrong
+from chalicelib.smartkeys.schemas import CommandSettled, Ended, NoticeSent, Stranded
 from chalicelib.smartkeys.service import SmartKeyService
-from tests.conftest import NOON, ROOT
+from tests.conftest import NOON, ROOT, Hands
 from tests.contracts.examples import assigned_by_samples
-from tests.smartkeys.examples import BORN, KEY, KIM, code_of, rescued
+from tests.smartkeys.examples import BORN, KEY, KIM, OLGA, PHONE, code_of, rescued
 from tests.smartkeys.test_exchange import guess
 
 EVENTS = ROOT / "events"
 PUBLISHED = (
+    "SmartKeyAsksStopped",
     "SmartKeyLinkIssued",
     "SmartKeyOpened",
     "SmartKeyRevoked",
     "SmartKeyLinkDied",
+    "SmartKeySessionEnded",
+    "SmartKeyStaffIssued",
     "SmartKeyUnlocked",
 )
 STATUS = {
     "issue": 201,
     "list": 200,
+    "log": 200,
+    "mine": 200,
     "exchange": 204,
     "show": 200,
+    "step-up": 204,
     "ask-for-link": 202,
+    "send-link": 202,
     "sign-out": 204,
-    "revoke": 204,
+    "revoke": 200,
 }
 
 
@@ -58,7 +72,7 @@ def noon() -> Iterator[None]:
 @pytest.fixture
 def contract_id(api: Any) -> str:
     """The contract of the contracts' own samples, with its car."""
-    boto3.client("secretsmanager").create_secret(Name="test/handover/link-key", SecretString=KEY)
+    aws.client("secretsmanager").create_secret(Name="test/handover/link-key", SecretString=KEY)
     return assigned_by_samples()
 
 
@@ -90,6 +104,22 @@ def test_what_the_bus_says_of_a_grant_is_kept(contract_id: str) -> None:
     assert tracked.sent_at == tracked.unlocked_at == NOON
 
 
+def test_the_end_of_a_contract_that_the_bus_brings_ends_its_keys(contract_id: str) -> None:
+    smartkeys_issue(read("bus/smartkeys_issue.json"), SimpleNamespace())
+    ended = [smartkeys_end(read("bus/smartkeys_end.json"), SimpleNamespace()) for _ in range(2)]
+    (grant,) = wiring.smartkeys().of_contract(contract_id)
+    assert (ended, grant.state, grant.revoked_for) == ([1, 0], "REVOKED", "ContractClosed")
+    smartkeys_issue(read("bus/smartkeys_issue.json"), SimpleNamespace())
+    assert [each.state for each in wiring.smartkeys().of_contract(contract_id)] == ["REVOKED"]
+
+
+@pytest.mark.parametrize("fact", ["DriverRemoved", "SwapDone", "BillingBlocked"])
+def test_what_else_changes_keys_finds_its_way(contract_id: str, fact: str) -> None:
+    heard = on_the_bus(fact)
+    heard["detail"]["data"]["contract_id"] = contract_id
+    assert smartkeys_end(heard, SimpleNamespace()) == 0
+
+
 @pytest.mark.usefixtures("dynamodb")
 def test_a_fact_about_an_unknown_grant_passes_by() -> None:
     smartkeys_track(read("bus/smartkeys_track.json"), SimpleNamespace())
@@ -105,6 +135,7 @@ def test_a_fact_about_an_unknown_grant_passes_by() -> None:
         ("CarLockedOut", Stranded),
         ("NoticeSent", NoticeSent),
         ("CommandSettled", CommandSettled),
+        *((fact, Ended) for fact in CHANGES),
     ],
 )
 def test_we_understand_what_others_publish(fact: str, shape: type[Struct]) -> None:
@@ -117,7 +148,7 @@ def test_we_publish_exactly_the_sample_facts(
     grant = rescued(service)
     service.exchange(code_of(service, grant), BORN, None)
     service.revoke(KIM, grant.grant_id, by="olga")
-    assert [fact.envelope() for fact in facts()] == [read(f"facts/{name}.json") for name in PUBLISHED[:3]]
+    assert [fact.envelope() for fact in facts()] == [read(f"facts/{name}.json") for name in PUBLISHED[1:4]]
 
 
 def test_we_publish_exactly_the_sample_of_a_dead_link(
@@ -136,6 +167,35 @@ def test_we_publish_exactly_the_sample_of_an_opened_car(
     assert [fact.envelope() for fact in facts()[1:]] == [read("facts/SmartKeyUnlocked.json")]
 
 
+def test_we_publish_exactly_the_sample_of_too_many_wrong_asks(
+    service: SmartKeyService, facts: Callable[[], list[Fact]], clock: Hands
+) -> None:
+    rescued(service)
+    for _ in range(5):
+        service.resend(PHONE, "000000", None)
+        clock.move(minutes=4)
+    told = read("facts/SmartKeyAsksStopped.json") | {"time": "2026-03-02T03:16:00.000000Z"}
+    assert [fact.envelope() for fact in facts()[1:]] == [told]
+
+
+def test_we_publish_exactly_the_sample_of_an_ended_session(
+    service: SmartKeyService, facts: Callable[[], list[Fact]]
+) -> None:
+    token = service.exchange(code_of(service, rescued(service)), BORN, None)
+    for _ in range(5):
+        with pytest.raises(ProofWrong):
+            service.step_up(token, "000000")
+    assert facts()[-1].envelope() == read("facts/SmartKeySessionEnded.json")
+
+
+def test_we_publish_exactly_the_sample_of_a_key_of_our_staff(
+    service: SmartKeyService, facts: Callable[[], list[Fact]]
+) -> None:
+    for _ in range(2):
+        service.holder_of(KIM, OLGA, "customer called: bag in the boot", NOON)
+    assert [fact.envelope() for fact in facts()] == [read("facts/SmartKeyStaffIssued.json")]
+
+
 @pytest.mark.parametrize("name", PUBLISHED)
 def test_the_published_facts_are_as_the_schemas_say(name: str) -> None:
     data = read(f"facts/{name}.json")["data"]
@@ -144,7 +204,7 @@ def test_the_published_facts_are_as_the_schemas_say(name: str) -> None:
 
 
 def test_the_stream_carries_every_inserted_fact_to_the_bus(dynamodb: Any) -> None:
-    boto3.client("events").create_event_bus(Name="test-facts")
+    aws.client("events").create_event_bus(Name="test-facts")
     sample = read("stream/smartkeys_publish.json")
     assert smartkeys_publish(sample, SimpleNamespace()) == len(PUBLISHED)
     images = [record["dynamodb"]["NewImage"] for record in sample["Records"]]

@@ -10,7 +10,7 @@ from chalicelib.kernel.facts import Fact
 from chalicelib.smartkeys.model import LINK_TRIES, GrantExpired, LinkInvalid, ProofWrong, SessionEnded
 from chalicelib.smartkeys.service import SmartKeyService
 from tests.conftest import NOON, Hands
-from tests.smartkeys.examples import BORN, KIM, LEE, PHONE, Contracts, code_of, order, rescued
+from tests.smartkeys.examples import BORN, KIM, LEE, PHONE, Contracts, admitted, code_of, order, rescued
 
 Facts = Callable[[], list[Fact]]
 
@@ -35,7 +35,7 @@ def died(facts: Facts) -> list[Fact]:
 def test_code_and_proof_open_a_session(service: SmartKeyService, facts: Facts, clock: Hands) -> None:
     grant = rescued(service)
     token = service.exchange(code_of(service, grant), BORN, None)
-    holder = service.holder(token, NOON)
+    holder = admitted(service, token, NOON)
     assert (holder.grant_id, holder.contract_id, holder.car_id) == (grant.grant_id, KIM, "car-0001")
     assert holder.actions == ("unlock", "lock", "hazard_on", "hazard_off", "horn")
     assert holder.not_after == grant.not_after
@@ -46,7 +46,7 @@ def test_code_and_proof_open_a_session(service: SmartKeyService, facts: Facts, c
     )
 
 
-def test_a_code_opens_once(service: SmartKeyService) -> None:
+def test_r08_a_code_opens_once(service: SmartKeyService) -> None:
     code = code_of(service, rescued(service))
     service.exchange(code, BORN, "key-1")
     for key in (None, "key-2"):
@@ -54,7 +54,7 @@ def test_a_code_opens_once(service: SmartKeyService) -> None:
             service.exchange(code, BORN, key)
 
 
-def test_of_two_at_once_one_wins(service: SmartKeyService, facts: Facts) -> None:
+def test_r08_of_two_posts_at_once_one_wins(service: SmartKeyService, facts: Facts) -> None:
     code = code_of(service, rescued(service))
     with ThreadPoolExecutor(4) as phones:
         results = list(phones.map(lambda n: outcome(lambda: service.exchange(code, BORN, f"k{n}")), range(4)))
@@ -119,7 +119,7 @@ def test_overtaken_between_paying_the_try_and_reading_the_link(
         service.exchange(code, BORN, "ours")
 
 
-def test_a_lost_answer_is_given_again(service: SmartKeyService, facts: Facts, clock: Hands) -> None:
+def test_r08_a_lost_answer_is_given_again(service: SmartKeyService, facts: Facts, clock: Hands) -> None:
     code = code_of(service, rescued(service))
     token = service.exchange(code, BORN, "key-1")
     for _ in range(2 * LINK_TRIES):
@@ -158,7 +158,9 @@ def test_the_key_alone_is_no_proof(service: SmartKeyService) -> None:
         service.exchange(code, BORN, "key-1")
 
 
-def test_five_wrong_proofs_kill_the_code_and_tell_operations(service: SmartKeyService, facts: Facts) -> None:
+def test_r09_five_wrong_proofs_kill_the_code_and_tell_operations(
+    service: SmartKeyService, facts: Facts
+) -> None:
     grant = rescued(service)
     code = code_of(service, grant)
     guess(service, code, LINK_TRIES - 1)
@@ -186,7 +188,7 @@ def test_a_new_link_has_tries_of_its_own(service: SmartKeyService, facts: Facts)
     assert [fact.data["send_no"] for fact in died(facts)] == [1, 2]
 
 
-def test_parallel_guesses_are_never_more_than_five(service: SmartKeyService, facts: Facts) -> None:
+def test_r09_parallel_guesses_are_never_more_than_five(service: SmartKeyService, facts: Facts) -> None:
     code = code_of(service, rescued(service))
     with ThreadPoolExecutor(20) as guessers:
         results = list(
@@ -198,7 +200,7 @@ def test_parallel_guesses_are_never_more_than_five(service: SmartKeyService, fac
     assert len(died(facts)) == 1
 
 
-def test_every_dead_code_gets_the_same_answer_for_the_same_work(
+def test_r09_every_dead_code_gets_the_same_answer_for_the_same_work(
     service: SmartKeyService, clock: Hands
 ) -> None:
     """No proof is looked at, so neither words nor time tell an unknown code from a used or expired one."""
@@ -238,7 +240,7 @@ def test_a_link_never_outlives_its_grant(service: SmartKeyService, clock: Hands)
     token = service.exchange(code, BORN, None)
     clock.move(minutes=1)
     with pytest.raises(GrantExpired):
-        service.holder(token, clock())
+        admitted(service, token, clock())
     with pytest.raises(LinkInvalid):
         service.exchange(code, BORN, None)
 
@@ -247,4 +249,4 @@ def test_no_token_but_the_real_one_is_a_session(service: SmartKeyService) -> Non
     token = service.exchange(code_of(service, rescued(service)), BORN, None)
     for other in (None, "", "x", token[:-1], token + "x"):
         with pytest.raises(SessionEnded):
-            service.holder(other, NOON)
+            admitted(service, other, NOON)

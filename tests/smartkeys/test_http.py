@@ -6,11 +6,11 @@ from collections.abc import Iterator
 from http.cookies import SimpleCookie
 from typing import Any
 
-import boto3
 import pytest
 import time_machine
 
 from chalicelib import wiring
+from chalicelib.kernel import aws
 from chalicelib.kernel.entry import LOG
 from tests.api import Api, bearer, is_problem
 from tests.conftest import NOON
@@ -32,7 +32,7 @@ def noon() -> Iterator[time_machine.Traveller]:
 @pytest.fixture
 def path(api: Api) -> str:
     """Of the smart keys of a contract with a car."""
-    boto3.client("secretsmanager").create_secret(Name="test/handover/link-key", SecretString=KEY)
+    aws.client("secretsmanager").create_secret(Name="test/handover/link-key", SecretString=KEY)
     api.post("/v1/ops/cars", car_body(), by=OPS)
     contract_id = api.post("/v1/contracts", sign_body(), by=KIM, key="k1").json_body["contract_id"]
     confirmed(contract_id)
@@ -74,10 +74,17 @@ def test_operations_issue_list_and_revoke(api: Api, path: str) -> None:
     (listed,) = api.get(path, by=OPS).json_body["smart_keys"]
     assert (listed["grant_id"], listed["state"], listed["links"]) == (grant_id, "LIVE", 1)
     assert (listed["not_before"], listed["not_after"]) == ("2026-03-02T03:00:00Z", "2026-03-09T03:00:00Z")
+    for empty in ("", "?reason=", "?reason=%20"):
+        assert is_problem(api.delete(f"{path}/{grant_id}{empty}", by=OPS), 422, "REASON_NEEDED")
     for _ in range(2):
-        assert api.delete(f"{path}/{grant_id}", by=OPS).status_code == 204
+        ended = api.delete(f"{path}/{grant_id}?reason=sold", by=OPS)
+        assert ended.json_body == {
+            "grant_id": grant_id,
+            "revoked_at": "2026-03-02T03:00:00Z",
+            "certain_at": "2026-03-02T03:00:15Z",
+        }
     (ended,) = api.get(path, by=OPS).json_body["smart_keys"]
-    assert (ended["state"], ended["revoked_at"]) == ("REVOKED", "2026-03-02T03:00:00Z")
+    assert (ended["state"], ended["revoked_by"], ended["revoked_for"]) == ("REVOKED", "olga", "sold")
 
 
 def test_a_replay_says_the_same_and_that_it_is_one(api: Api, path: str) -> None:
@@ -93,7 +100,7 @@ def test_only_operations_touch_grants(api: Api, path: str, grant_id: str) -> Non
     for by, status in ((None, 401), (KIM, 403), (COURIER, 403)):
         assert is_problem(api.post(path, WISH, by=by, key="w2"), status)
         assert is_problem(api.get(path, by=by), status)
-        assert is_problem(api.delete(f"{path}/{grant_id}", by=by), status)
+        assert is_problem(api.delete(f"{path}/{grant_id}?reason=r", by=by), status)
 
 
 @pytest.mark.parametrize(
@@ -132,8 +139,8 @@ def test_no_id_breaks_anything(api: Api, path: str, grant_id: str, name: str) ->
     unknown = f"/v1/ops/contracts/{name}/smart-keys"
     assert is_problem(api.post(unknown, WISH, by=OPS, key="w9"), 404)
     assert is_problem(api.get(unknown, by=OPS), 404)
-    assert is_problem(api.delete(f"{unknown}/{grant_id}", by=OPS), 404)
-    assert is_problem(api.delete(f"{path}/{name}", by=OPS), 404)
+    assert is_problem(api.delete(f"{unknown}/{grant_id}?reason=r", by=OPS), 404)
+    assert is_problem(api.delete(f"{path}/{name}?reason=r", by=OPS), 404)
     assert len(api.get(path, by=OPS).json_body["smart_keys"]) == 1
 
 
@@ -147,7 +154,7 @@ def test_a_contract_without_a_car_waits(api: Api, path: str) -> None:
     assert is_problem(answer, 409, "NOT_ASSIGNED")
 
 
-def test_the_exchange_sets_a_cookie_no_script_and_no_other_site_can_use(api: Api, code: str) -> None:
+def test_r08_the_exchange_sets_a_cookie_no_script_and_no_other_site_can_use(api: Api, code: str) -> None:
     answer = api.post(EXCHANGE, {"code": code, "proof": BORN})
     assert (answer.status_code, answer.body) == (204, b"")
     first, *attributes = answer.headers["Set-Cookie"].split("; ")
@@ -166,7 +173,14 @@ def test_the_page_hears_car_actions_and_window(api: Api, code: str, grant_id: st
         "model": "Casper",
         "online": False,
         "last_seen": None,
+        "position": None,
+        "locked": None,
+        "doors_open": None,
+        "battery_percent": None,
+        "reported_at": None,
+        "stopped": False,
     }
+    assert (key["who"], key["proven_until"]) == ("customer", "2026-03-03T03:00:00Z")
     assert key["actions"] == ["unlock", "lock", "hazard_on", "hazard_off", "horn"]
     assert (key["grant_id"], key["not_after"]) == (grant_id, "2026-03-09T03:00:00Z")
 
@@ -184,7 +198,7 @@ PREVIEWS = (
 )
 
 
-def test_looking_never_uses_a_link_up(api: Api, code: str) -> None:
+def test_r08_looking_never_uses_a_link_up(api: Api, code: str) -> None:
     """Chat servers fetch what is shared. A fragment never reaches us; a query with a code means nothing."""
     pages = ("/k", "/v1/smart-key", EXCHANGE, "/v1/smart-key/links")
     for method, page, agent in itertools.product(("GET", "HEAD"), pages, PREVIEWS):
@@ -193,12 +207,12 @@ def test_looking_never_uses_a_link_up(api: Api, code: str) -> None:
     assert opened(api, code)
 
 
-def test_dead_links_are_refused_in_the_same_words(api: Api, code: str, path: str, grant_id: str) -> None:
+def test_r09_dead_links_are_refused_in_the_same_words(api: Api, code: str, path: str, grant_id: str) -> None:
     opened(api, code)
     used = api.post(EXCHANGE, {"code": code, "proof": BORN}).json_body
     unknown = api.post(EXCHANGE, {"code": "A" * 22, "proof": BORN}).json_body
     api.post(path, WISH, by=OPS, key="w2")
-    api.delete(f"{path}/{grant_id}", by=OPS)
+    api.delete(f"{path}/{grant_id}?reason=r", by=OPS)
     revoked = api.post(EXCHANGE, {"code": code, "proof": BORN}).json_body
     for each in (used, unknown, revoked):
         each.pop("trace_id")
@@ -274,7 +288,7 @@ def test_a_session_ends_with_its_grant(
     noon.shift(8 * 86_400)
     assert is_problem(api.get("/v1/smart-key", headers=cookie), 403, "GRANT_EXPIRED")
     noon.shift(-8 * 86_400)
-    api.delete(f"{path}/{grant_id}", by=OPS)
+    api.delete(f"{path}/{grant_id}?reason=r", by=OPS)
     assert is_problem(api.get("/v1/smart-key", headers=cookie), 403, "GRANT_REVOKED")
 
 
@@ -298,7 +312,7 @@ def log() -> Iterator[io.StringIO]:
     logging.getLogger("handover").removeHandler(handler)
 
 
-def test_neither_logs_nor_tables_know_code_session_or_phone(
+def test_r08_neither_logs_nor_tables_know_code_session_or_phone(
     api: Api, dynamodb: Any, code: str, log: io.StringIO, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.INFO)

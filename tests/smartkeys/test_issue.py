@@ -35,7 +35,8 @@ def test_a_stranded_customer_gets_one_grant_and_one_link(service: SmartKeyServic
     assert (grant.not_before, grant.not_after) == (NOON, NOON + RESCUE_WINDOW)
     (fact,) = facts()
     assert (fact.type, fact.subject) == ("SmartKeyLinkIssued", grant.grant_id)
-    assert fact.data == {"grant_id": grant.grant_id, "contract_id": KIM, "send_no": 1}
+    about = {"grant_id": grant.grant_id, "contract_id": KIM}
+    assert fact.data == {**about, "send_no": 1, "holder": "customer"}
 
 
 def test_the_same_fact_twice_is_once_for_ever(service: SmartKeyService, facts: Facts, clock: Hands) -> None:
@@ -156,7 +157,7 @@ def test_a_key_stands_for_one_body(service: SmartKeyService, facts: Facts) -> No
     assert len(facts()) == 1
 
 
-def test_every_holder_has_a_grant_of_their_own(service: SmartKeyService) -> None:
+def test_r10_every_holder_has_a_grant_of_their_own(service: SmartKeyService) -> None:
     customer = service.issue(order("o1")).grant
     driver = service.issue(order("o2", holder="2")).grant
     service.revoke(KIM, driver.grant_id, by="olga")

@@ -16,7 +16,7 @@ from chalicelib.smartkeys.model import (
 )
 from chalicelib.smartkeys.service import SmartKeyService
 from tests.conftest import NOON, Hands
-from tests.smartkeys.examples import BORN, KIM, LEE, code_of, order, rescued
+from tests.smartkeys.examples import BORN, KIM, LEE, admitted, code_of, order, rescued
 
 Facts = Callable[[], list[Fact]]
 
@@ -41,11 +41,11 @@ def test_signing_out_ends_the_session_and_not_the_grant(service: SmartKeyService
     service.sign_out(token)
     service.sign_out(None)
     with pytest.raises(SessionEnded):
-        service.holder(token, NOON)
+        admitted(service, token, NOON)
     assert service.of_contract(KIM)[0].state == State.LIVE
 
 
-def test_revoking_ends_sessions_and_the_unused_link(
+def test_r11_revoking_ends_sessions_and_the_unused_link(
     service: SmartKeyService, facts: Facts, token: str
 ) -> None:
     (grant,) = service.of_contract(KIM)
@@ -54,7 +54,7 @@ def test_revoking_ends_sessions_and_the_unused_link(
     for _ in range(2):
         service.revoke(KIM, grant.grant_id, by="olga")
     with pytest.raises(GrantRevoked):
-        service.holder(token, NOON)
+        admitted(service, token, NOON)
     with pytest.raises(LinkInvalid):
         service.exchange(unused, BORN, None)
     (revoked,) = service.of_contract(KIM)
@@ -68,7 +68,7 @@ def test_only_the_contracts_own_grant_is_revoked(service: SmartKeyService, token
     for contract_id, grant_id in ((LEE, grant.grant_id), (KIM, "grt_x")):
         with pytest.raises(UnknownGrant):
             service.revoke(contract_id, grant_id, by="olga")
-    assert service.holder(token, NOON)
+    assert admitted(service, token, NOON)
 
 
 def test_what_is_over_cannot_be_revoked(service: SmartKeyService, clock: Hands) -> None:
@@ -83,20 +83,20 @@ def test_a_key_for_later_waits_for_its_time(service: SmartKeyService, clock: Han
     grant = service.issue(order(not_before=later)).grant
     token = service.exchange(code_of(service, grant), BORN, None)
     with pytest.raises(NotYetValid):
-        service.holder(token, clock())
-    assert service.holder(token, later).grant_id == grant.grant_id
+        admitted(service, token, clock())
+    assert admitted(service, token, later).grant_id == grant.grant_id
 
 
 def test_a_session_ends_by_itself(service: SmartKeyService) -> None:
     grant = service.issue(order(not_after=NOON + timedelta(days=200))).grant
     token = service.exchange(code_of(service, grant), BORN, None)
-    assert service.holder(token, NOON + SESSION_LIFE - timedelta(seconds=1))
+    assert admitted(service, token, NOON + SESSION_LIFE - timedelta(seconds=1))
     with pytest.raises(SessionEnded):
-        service.holder(token, NOON + SESSION_LIFE)
+        admitted(service, token, NOON + SESSION_LIFE)
 
 
 def test_a_widened_grant_keeps_its_sessions(service: SmartKeyService, clock: Hands, token: str) -> None:
     clock.move(days=6)
     rescued(service, cause="evt_wrong_address")
     clock.move(days=6)
-    assert service.holder(token, clock())
+    assert admitted(service, token, clock())

@@ -51,6 +51,7 @@ class Garage:
         mqtt = self.stack["mqtt"]
         self.broker = Broker(mqtt["host"], mqtt["port"], mqtt["ca_file"])
         self.ops, self.customer = self._signed_in("ops"), self._signed_in("customer")
+        self.public = Api(self.stack["api_url"])
         self.workshop = Workshop(
             self.aws("iot"), lambda it: car_key(self.secret("command-key"), it), self.folder
         )
@@ -92,10 +93,22 @@ class Garage:
         grant = self.ops.post(f"/v1/ops/contracts/{contract_id}/smart-keys", order).expect(201)
         code = link_code(self.secret("link-key"), grant["grant_id"], 1)
         proof = {"code": code, "proof": BIRTH_DATE.replace("-", "")}
-        answer = Api(self.stack["api_url"]).post("/v1/smart-key/exchange", proof)
+        answer = self.public.post("/v1/smart-key/exchange", proof)
         answer.expect(204)
         holder = Api(self.stack["api_url"], cookie=answer.headers["Set-Cookie"].split(";")[0])
         return Drive(self, car_id, self.workshop.provision(car_id), Behaviour.of(list(behaviours)), holder)
+
+
+class Tapped(Car):
+    """A car whose wire is tapped: every payload that came for it, as it came."""
+
+    def __init__(self, *given: Any) -> None:
+        super().__init__(*given)
+        self.heard: list[bytes] = []
+
+    async def _hear(self, client: aiomqtt.Client, payload: bytes) -> None:
+        self.heard.append(payload)
+        await super()._hear(client, payload)
 
 
 @dataclass
@@ -109,9 +122,9 @@ class Drive:
     holder: Api
 
     @contextmanager
-    def on_air(self) -> Iterator[Car]:
+    def on_air(self) -> Iterator["Tapped"]:
         """Connected, in a thread of its own, and known to be online."""
-        car = Car(self.thing, self.garage.broker, self.behaviour)
+        car = Tapped(self.thing, self.garage.broker, self.behaviour)
         loop = asyncio.new_event_loop()
         thread = threading.Thread(target=loop.run_forever)
         thread.start()
@@ -135,6 +148,15 @@ class Drive:
             loop.call_soon_threadsafe(loop.stop)
             thread.join()
             loop.close()
+
+    def new_code(self) -> str:
+        """Of a second link, since making the drive has used the first."""
+        key = self.holder.get("/v1/smart-key").expect(200)
+        tomorrow = (datetime.now(UTC) + timedelta(days=1)).isoformat()
+        order = {"holder": "customer", "reason": "test", "not_after": tomorrow}
+        path = f"/v1/ops/contracts/{key['contract_id']}/smart-keys"
+        self.garage.ops.post(path, order).expect(201)
+        return link_code(self.garage.secret("link-key"), key["grant_id"], 2)
 
     def online(self) -> bool:
         return bool(self.holder.get("/v1/smart-key").expect(200)["car"]["online"])
@@ -161,14 +183,14 @@ class Drive:
         row = self.garage.aws("dynamodb").get_item(TableName=f"{STAGE}-doors", Key=key, ConsistentRead=True)
         return str(row["Item"]["nonce"]["S"])
 
-    def refused(self) -> list[str]:
-        """The verdicts on record about messages under this car's name."""
+    def refused(self) -> dict[str, int]:
+        """The verdicts on record about messages under this car's name, and how many there were of each."""
         answer = self.garage.aws("dynamodb").query(
             TableName=f"{STAGE}-doors",
             KeyConditionExpression="pk = :pk",
             ExpressionAttributeValues={":pk": {"S": f"REFUSED#{self.car_id}"}},
         )
-        return [row["sk"]["S"].split("#")[1] for row in answer["Items"]]
+        return {row["sk"]["S"].split("#")[1]: int(row["times"]["N"]) for row in answer["Items"]}
 
     def say(self, topic: str, message: dict[str, Any]) -> None:
         """Publishes with this car's certificate, whatever the topic."""

@@ -7,24 +7,14 @@ from typing import Any
 
 import pytest
 
-from infra.local.car import CERTIFICATE, COMMAND_KEY, PRIVATE_KEY, now_ms
+from infra.identity import CERTIFICATE, PRIVATE_KEY
+from infra.local.car import COMMAND_KEY, now_ms
 from tests.stack.cars import STAGE, Drive, Garage, until
 
 
 @pytest.fixture(scope="module")
 def garage(stack: dict[str, Any], tmp_path_factory: pytest.TempPathFactory) -> Garage:
     return Garage(stack, Path(tmp_path_factory.mktemp("things")))
-
-
-def forged(command: dict[str, Any], nonce: str, **more: Any) -> dict[str, Any]:
-    return {
-        "v": 1,
-        "command_id": command["command_id"],
-        "nonce": nonce,
-        "status": "succeeded",
-        "at": now_ms(),
-        **more,
-    }
 
 
 def test_a_press_opens_the_car_and_another_locks_it(garage: Garage) -> None:
@@ -102,33 +92,6 @@ def test_after_its_life_a_command_is_neither_carried_out_nor_forgotten(garage: G
     assert gone.look(lost)["state"] in ("UNKNOWN", "UNKNOWN_FINAL")
 
 
-@pytest.fixture(scope="module")
-def pair(garage: Garage) -> tuple[Drive, Drive]:
-    return garage.make("deaf"), garage.make()
-
-
-@pytest.mark.parametrize("topic", ["cars/{}/commands", "cars/{}/acks", "cars/{}/#", "cars/+/commands", "#"])
-def test_another_cars_certificate_hears_nothing_of_this_one(pair: tuple[Drive, Drive], topic: str) -> None:
-    victim, thief = pair
-    assert not thief.may_hear(topic.format(victim.car_id))
-
-
-def test_another_cars_certificate_cannot_ack_for_this_one(pair: tuple[Drive, Drive]) -> None:
-    victim, thief = pair
-    assert thief.may_hear(f"cars/{thief.car_id}/commands")
-    with victim.on_air():
-        command = victim.press("unlock")
-    nonce = victim.nonce(command)
-    thief.say(f"cars/{victim.car_id}/acks", forged(command, nonce))
-    thief.say(f"$aws/rules/{STAGE}_acks/cars/{victim.car_id}/acks", forged(command, nonce))
-    disguise = {"topic": f"cars/{victim.car_id}/acks", "client_id": victim.car_id}
-    thief.say(f"cars/{thief.car_id}/acks", forged(command, nonce, **disguise))
-    until(lambda: thief.refused() == ["other_car"])
-    victim.say(f"cars/{victim.car_id}/acks", forged(command, "f" * 16))
-    until(lambda: victim.refused() == ["wrong_nonce"])
-    assert victim.look(command)["state"] in ("SENT", "UNKNOWN", "UNKNOWN_FINAL")
-
-
 def test_a_car_that_repeats_itself_confuses_nobody(garage: Garage) -> None:
     drive = garage.make("replaying")
     with drive.on_air() as car:
@@ -151,15 +114,6 @@ def test_a_car_says_why_it_will_not(garage: Garage, behaviour: str, action: str,
             reason,
             False,
         )
-
-
-def test_a_deactivated_certificate_cannot_connect_again(garage: Garage) -> None:
-    drive = garage.make()
-    assert drive.may_hear(f"cars/{drive.car_id}/commands")
-    iot = garage.aws("iot")
-    (principal,) = iot.list_thing_principals(thingName=drive.car_id)["principals"]
-    iot.update_certificate(certificateId=principal.split("/")[-1], newStatus="INACTIVE")
-    assert not drive.may_hear(f"cars/{drive.car_id}/commands")
 
 
 def test_every_thing_of_the_stack_has_a_folder_a_car_can_be_driven_from(stack: dict[str, Any]) -> None:

@@ -2,16 +2,14 @@
 
 import re
 from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from chalicelib.smartkeys.model import link_code
 from tests.pages.conftest import DESK, PHONE, chromium
-from tests.stack.cars import BIRTH_DATE, Drive, Garage, until
+from tests.stack.cars import BIRTH_DATE, Garage, until
 
 SLOW = 30_000
 """Milliseconds: the first request to every route waits for a cold Lambda."""
@@ -36,15 +34,6 @@ def phone(browser: Browser) -> Iterator[Page]:
     context.close()
 
 
-def new_code(garage: Garage, drive: Drive) -> str:
-    """Of a second link, since making the drive has used the first."""
-    key = drive.holder.get("/v1/smart-key").expect(200)
-    tomorrow = (datetime.now(UTC) + timedelta(days=1)).isoformat()
-    order = {"holder": "customer", "reason": "test", "not_after": tomorrow}
-    garage.ops.post(f"/v1/ops/contracts/{key['contract_id']}/smart-keys", order).expect(201)
-    return link_code(garage.secret("link-key"), key["grant_id"], 2)
-
-
 def open_with(page: Page, base: str, code: str) -> None:
     page.goto(f"{base}/k#{code}")
     page.fill("#proof", BIRTH_DATE.replace("-", "")[2:])
@@ -58,7 +47,7 @@ def test_from_the_text_message_to_an_open_car(
 ) -> None:
     drive = garage.make()
     with drive.on_air() as car:
-        open_with(phone, stack[address], new_code(garage, drive))
+        open_with(phone, stack[address], drive.new_code())
         expect(phone.locator("#plate")).to_have_text("12가 3456")
         expect(phone.locator("#seen")).to_have_text("차와 연결됨")
         phone.locator("[data-action=unlock]").click()
@@ -78,7 +67,7 @@ def test_a_car_that_is_not_connected_is_said_to_be_out_of_reach(
     with drive.on_air():
         pass
     until(lambda: not drive.online())
-    open_with(phone, stack["site_url"], new_code(garage, drive))
+    open_with(phone, stack["site_url"], drive.new_code())
     expect(phone.locator("#seen")).to_contain_text("차와 연결되지 않음")
     phone.locator("[data-action=unlock]").click()
     expect(phone.locator("#say")).to_have_text("차와 연결할 수 없어요", timeout=SLOW)

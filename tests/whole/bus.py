@@ -21,6 +21,7 @@ from tests.conftest import table_definitions
 
 Json = dict[str, Any]
 ROUNDS = 40
+BEHIND_A_QUEUE = {"JourneyRecord", "IncidentsWork"}
 
 
 @cache
@@ -116,7 +117,7 @@ class Bus:
         return taken
 
     def _deliver(self, hearer: str, event: Json, fact_id: str) -> int:
-        brought = _queued(event) if hearer == "JourneyRecord" else event
+        brought = _queued(event) if hearer in BEHIND_A_QUEUE else event
         try:
             function(hearer)(brought, SimpleNamespace())
         except HandoverError:

@@ -17,7 +17,8 @@ from tests.contracts.examples import ADDRESS, car_body, driver_body, sign_body
 from tests.whole.bus import Bus, function
 
 OPS, PACKER, COURIER, AGENT = (bearer(name, name) for name in ("ops", "packer", "courier", "agent"))
-SECRETS = ("preview-key", "link-key", "code-key", "command-key")
+SECRETS = ("preview-key", "link-key", "code-key", "command-key", "enrolment-key")
+SECRET = "s" * 40
 SWEEPS = ("KeysSweep", "ContractsSweep", "AppointmentsSweep", "BillingSweep", "CheckoutSweep")
 HANDOVER = NOON + timedelta(days=14)
 
@@ -79,6 +80,18 @@ class World:
         self.clock.shift(timedelta(seconds=1))
         return self.says(who, "/v1/scans", body)
 
+    def driven(self, name: str, number: int) -> str:
+        """The same with the car handed over, and its key in the customer's hand."""
+        contract_id, tag = self.prepared(name, number), f"tag-{number:04d}"
+        self.scan(COURIER, "delivered", tag)
+        self.says(bearer(name), f"/v1/contracts/{contract_id}/key/receipt", {"key_tag": tag})
+        self.goes_to(HANDOVER - timedelta(hours=1))
+        self.partner(contract_id, "depart")
+        self.partner(contract_id, "arrived", position={"lat": 37.5663, "lon": 126.9779}, tariff_per_hour=4000)
+        self.goes_to(HANDOVER)
+        self.partner(contract_id, "handover_ok")
+        return contract_id
+
     def partner(self, contract_id: str, event: str, **more: Any) -> Any:
         (open_one,) = (
             each
@@ -110,7 +123,7 @@ class World:
 def world(api: Any) -> Iterator[World]:
     secrets = boto3.client("secretsmanager")
     for name in SECRETS:
-        secrets.create_secret(Name=f"test/handover/{name}", SecretString="s" * 40)
+        secrets.create_secret(Name=f"test/handover/{name}", SecretString=SECRET)
     boto3.client("s3").create_bucket(
         Bucket="test-handover-documents",
         CreateBucketConfiguration={"LocationConstraint": "ap-northeast-2"},

@@ -10,21 +10,8 @@ KIM, LEE, PARK = bearer("kim"), bearer("lee"), bearer("park")
 FEE = 460_000
 
 
-def driven(world: World) -> str:
-    """A contract whose car has been handed over to kim, who holds its key."""
-    contract_id = world.prepared("kim", 1)
-    world.scan(bearer("courier", "courier"), "delivered", "tag-0001")
-    world.says(KIM, f"/v1/contracts/{contract_id}/key/receipt", {"key_tag": "tag-0001"})
-    world.goes_to(HANDOVER - timedelta(hours=1))
-    world.partner(contract_id, "depart")
-    world.partner(contract_id, "arrived", position={"lat": 37.5663, "lon": 126.9779}, tariff_per_hour=4000)
-    world.goes_to(HANDOVER)
-    world.partner(contract_id, "handover_ok")
-    return contract_id
-
-
 def test_a_contract_from_signature_to_first_drive(world: World) -> None:
-    contract_id = driven(world)
+    contract_id = world.driven("kim", 1)
     contract = world.contract(contract_id)
     assert (contract["state"], contract["billing"], contract["key"]["state"]) == (
         "active",
@@ -47,7 +34,7 @@ def test_a_contract_from_signature_to_first_drive(world: World) -> None:
 
 
 def test_a_month_later_the_next_is_charged_once(world: World) -> None:
-    contract_id = driven(world)
+    contract_id = world.driven("kim", 1)
     for _ in range(3):
         world.goes_to(HANDOVER + timedelta(days=32))
     assert (world.kept(), world.taken().count(FEE)) == (2 * FEE, 2)
@@ -55,7 +42,7 @@ def test_a_month_later_the_next_is_charged_once(world: World) -> None:
 
 
 def test_an_early_end_is_inspected_settled_and_closed(world: World) -> None:
-    contract_id = driven(world)
+    contract_id = world.driven("kim", 1)
     world.goes_to(HANDOVER + timedelta(days=3))
     path = f"/v1/contracts/{contract_id}/cancel"
     shown = world.says(KIM, path + "?preview=true")

@@ -31,6 +31,7 @@ from chalicelib.contracts.model.errors import (
 )
 from chalicelib.contracts.model.life import (
     AWAITED,
+    DUE_BACK,
     IN_USE,
     LIFE,
     START,
@@ -53,10 +54,12 @@ from chalicelib.contracts.model.plans import plan_named
 from chalicelib.contracts.model.timers import Times, next_ring
 from chalicelib.contracts.model.values import (
     AccessNews,
+    Admission,
     Application,
     Cause,
     Delivery,
     Handover,
+    Licensed,
     Line,
     Money,
     MoneyFacts,
@@ -339,6 +342,21 @@ class Contract(Struct, frozen=True):
             starts_at=self.starts_at,
             ends_at=self.end,
             version=self.version,
+        )
+
+    @property
+    def admission(self) -> Admission:
+        drivers = tuple(
+            Licensed(str(named.number), named.driver.name, named.driver.phone, named.check is Check.VALID)
+            for named in self.drivers
+        )
+        return Admission(
+            contract_id=self.contract_id,
+            customer_id=self.customer_id,
+            car_id=self.assignment.car_id if self.assignment else None,
+            open=self.state in (*AWAITED, *IN_USE, *DUE_BACK),
+            ends_at=self.end or months_after(self.handover.at, self.months),
+            drivers=drivers,
         )
 
     # ---- what customers change by themselves --------------------------------------------------------------

@@ -174,6 +174,30 @@ class Standing(Struct, frozen=True):
     version: int
 
 
+class Licensed(Struct, frozen=True):
+    """A driver as whoever hands out keys knows them. `verified`: the office has confirmed the licence."""
+
+    number: str
+    name: str
+    phone: str
+    verified: bool
+
+
+class Admission(Struct, frozen=True):
+    """For whom a contract's car may be opened, and until when. `car_id`: None before it has one.
+
+    `open`: its customer awaits the car, uses it, or has yet to bring it back. `ends_at`: as agreed, or as
+    planned while it has not begun.
+    """
+
+    contract_id: str
+    customer_id: str
+    car_id: str | None
+    open: bool
+    ends_at: datetime
+    drivers: tuple[Licensed, ...]
+
+
 class KeyStatus(Struct, frozen=True):
     """Where the key of a contract is. `tracking`: the carrier's number, once there is one."""
 

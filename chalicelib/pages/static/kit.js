@@ -76,6 +76,19 @@ export function translate(part) {
   for (const place of part.querySelectorAll("[data-t-label]")) place.setAttribute("aria-label", word(place.dataset.tLabel));
 }
 
+/** "p.hint" with attributes, listeners (functions) and children; what is false or null is left out. */
+export function h(name, props = {}, ...children) {
+  const [tag, ...classes] = name.split(".");
+  const element = document.createElement(tag);
+  if (classes.length) element.className = classes.join(" ");
+  for (const [key, value] of Object.entries(props)) {
+    if (typeof value === "function") element.addEventListener(key, value);
+    else if (value !== false && value != null) element.setAttribute(key, value === true ? "" : value);
+  }
+  element.append(...children.flat(2).filter((child) => child || child === 0));
+  return element;
+}
+
 /** Shows one view and hands the focus to its heading, so that a screen reader begins there. */
 export function show(name) {
   for (const view of document.querySelectorAll("[data-view]")) view.hidden = view.dataset.view !== name;
@@ -170,4 +183,10 @@ export function ago(time) {
 /** A moment as the clock on a wall in Seoul shows it. */
 export function inSeoul(time, style = { month: "long", day: "numeric", hour: "numeric", minute: "2-digit" }) {
   return new Intl.DateTimeFormat(language(), { timeZone: "Asia/Seoul", ...style }).format(new Date(time));
+}
+
+/** A place on the map that people here use: the address carries the coordinates to nobody before it is opened. */
+export function mapOf(name, lat, lon) {
+  if (language() === "ko") return `https://map.kakao.com/link/map/${encodeURIComponent(name.replaceAll(",", " "))},${lat},${lon}`;
+  return `https://www.google.com/maps/search/?api=1&query=${lat},${lon}`;
 }

@@ -7,6 +7,12 @@ const tab = shelf("sessionStorage");
 const phone = shelf("localStorage");
 const CODE = /^[A-Za-z0-9_-]{16,128}$/;
 
+/** The code of a whole link, or null. */
+export function codeIn(link) {
+  const code = link.split("#")[1] ?? "";
+  return CODE.test(code) ? code : null;
+}
+
 /** Takes the code out of the address bar at once. Gives a code, "" for a broken one, or null. */
 export function takeCode() {
   const fragment = location.hash.slice(1);
@@ -29,6 +35,10 @@ export async function forgetCode(code) {
   tab.drop("code");
   tab.drop("salt");
   phone.keep("opened", await digest(code));
+}
+
+export function forgetOpened() {
+  phone.drop("opened");
 }
 
 export async function openedBefore(code) {

@@ -78,7 +78,7 @@ function worries(contract, visits, to) {
       { "aria-labelledby": `worry-${name}` },
       h("h2", { id: `worry-${name}` }, word(`worry.${name}`)),
       h("p", {}, word(`worry.${name}.more`)),
-      way && h("a.button", { href: way === "smartkey" ? "k" : to(way) }, word(`go.${way.split("/")[0]}`)),
+      way && h("a.button", { href: to(way) }, word(`go.${way.split("/")[0]}`)),
     ),
   );
 }
@@ -126,6 +126,6 @@ function menu({ actions, state }, to) {
     "nav.panel.menu",
     { "aria-labelledby": "menu-title" },
     h("h2", { id: "menu-title" }, word("menu.title")),
-    h("ul", {}, OPENABLE.includes(state) && entry("k", "smartkey"), allowed.map(([task]) => entry(to(task), task))),
+    h("ul", {}, OPENABLE.includes(state) && entry(to("smartkey"), "smartkey"), allowed.map(([task]) => entry(to(task), task))),
   );
 }

@@ -3,6 +3,8 @@
 import { ask, language, Lost, pause, word } from "./kit.js";
 import { token } from "./sign-in.js";
 
+export { h } from "./kit.js";
+
 const TRIES = 3;
 const TIMEOUT_MS = 12_000;
 const LOCALES = { ko: "ko-KR", en: "en-GB" };
@@ -13,19 +15,6 @@ export class Refusal extends Error {
     super(data.code ?? String(status));
     Object.assign(this, { status, data, wait, code: data.code });
   }
-}
-
-/** "p.hint" with attributes, listeners (functions) and children; what is false or null is left out. */
-export function h(name, props = {}, ...children) {
-  const [tag, ...classes] = name.split(".");
-  const element = document.createElement(tag);
-  if (classes.length) element.className = classes.join(" ");
-  for (const [key, value] of Object.entries(props)) {
-    if (typeof value === "function") element.addEventListener(key, value);
-    else if (value !== false && value != null) element.setAttribute(key, value === true ? "" : value);
-  }
-  element.append(...children.flat(2).filter((child) => child || child === 0));
-  return element;
 }
 
 export const pathOf = (contract, rest = "") => `v1/contracts/${encodeURIComponent(contract.contract_id)}${rest}`;

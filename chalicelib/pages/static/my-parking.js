@@ -1,6 +1,6 @@
 // Parking near where the customer stands. The position is asked for by a press, used once, and kept nowhere.
 
-import { language, learn, word } from "./kit.js";
+import { learn, mapOf, word } from "./kit.js";
 import { doing, foot } from "./my-form.js";
 import { get, h, won } from "./my-kit.js";
 import { words } from "./words-my-look.js";
@@ -75,10 +75,4 @@ function fee({ free_of_charge: free, fee: { basic_minutes: minutes, basic_amount
 function hours(open) {
   const days = ["weekday", "saturday", "holiday"].filter((day) => open[day]);
   return days.map((day) => `${word(`parking.${day}`)} ${open[day]}`).join(" · ") || word("parking.hours.unknown");
-}
-
-/** The map of the customer's own language. */
-function mapOf(name, lat, lon) {
-  if (language() === "ko") return `https://map.kakao.com/link/map/${encodeURIComponent(name.replaceAll(",", " "))},${lat},${lon}`;
-  return `https://www.google.com/maps/search/?api=1&query=${lat},${lon}`;
 }

@@ -10,6 +10,7 @@ import { words } from "./words-my.js";
 const LOOK_AGAIN_MS = 5_000;
 const SOON = ["applied", "awaiting_payment"]; // what changes by itself within a minute
 const TASKS = {
+  smartkey: "my-smartkey",
   key: "my-receipt",
   move: "my-move",
   cancel: "my-end",

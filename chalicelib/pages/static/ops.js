@@ -1,6 +1,7 @@
 // The ops page: sign in, then the overview, asked again every few seconds while somebody looks.
 
 import { ago, ask, clearFailure, fail, find, hasWord, inSeoul, Lost, put, show, shown, speak, submitting, word } from "./kit.js";
+import { drawFound, forgetFound, listenToFinding } from "./ops-keys.js";
 import { signIn, signOut, token } from "./sign-in.js";
 import { words } from "./words-ops.js";
 
@@ -22,6 +23,7 @@ async function enter() {
 function leave(why) {
   signOut();
   overview = null;
+  forgetFound();
   find("sign-out").hidden = true;
   show("sign-in");
   if (why) fail(find("sign-in-error"), why);
@@ -128,7 +130,9 @@ function drawDue(since) {
 speak(words, () => {
   clearFailure(find("sign-in-form"));
   draw();
+  drawFound();
 });
+listenToFinding(leave);
 submitting(find("sign-in-form"), find("sign-in-error"), enter);
 find("sign-out").addEventListener("click", () => leave());
 document.addEventListener("visibilitychange", () => !document.hidden && token() && refresh());

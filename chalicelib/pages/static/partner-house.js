@@ -5,7 +5,7 @@ import { drawJobs, forgetJobs, listenToJobs, meetWaiting, openJobs } from "./par
 import { acknowledge, entries, keepsNothing, listenToOutbox, sendAll } from "./partner-outbox.js";
 import { aboutText, closeScans, drawScan, hearAnswer, listenToScans, meetScanner, openScans, takeCode } from "./scan.js";
 import { drawVerdict, sentenceOf, verdict } from "./scan-verdict.js";
-import { signOut, token } from "./sign-in.js";
+import { ownerOf, signOut, token } from "./sign-in.js";
 import { words } from "./partner-words.js";
 
 const TRY_AGAIN_MS = 15_000;
@@ -16,17 +16,6 @@ let person = JSON.parse(phone.read("person") ?? "null"); // {name, groups}: who 
 let waiting = [];
 
 const hasJobs = () => person.groups.some((group) => WITH_JOBS.includes(group));
-
-/** What the token says of its owner; nobody is let in by it, it only chooses the buttons. */
-function ownerOf(idToken) {
-  try {
-    const bytes = Uint8Array.from(atob(idToken.split(".")[1].replace(/-/g, "+").replace(/_/g, "/")), (letter) => letter.charCodeAt(0));
-    const said = JSON.parse(new TextDecoder().decode(bytes));
-    return { name: said["cognito:username"] ?? said.sub, groups: said["cognito:groups"] ?? [] };
-  } catch {
-    return { name: "", groups: [] };
-  }
-}
 
 /** Somebody has just signed in. */
 export async function welcome() {

@@ -1,12 +1,15 @@
 // The smart-key page: link, proof, car; and a new link when this one has ended. One view at a time.
 
 import { ask, clearFailure, fail, find, Lost, show, shown, speak, submitting, word } from "./kit.js";
-import { drawCar, forgetCar, hasCar, listenToCar, meetCar } from "./car.js";
-import { exchangeKey, forgetCode, openedBefore, takeCode } from "./link.js";
+import { drawCar, forgetCar, hasCar, meetCar, placeCar } from "./car.js";
+import { question } from "./dialog.js";
+import { codeIn, exchangeKey, forgetCode, forgetOpened, openedBefore, takeCode } from "./link.js";
 import { digits, drawRenewal, isProof, listenToRenewal, renew } from "./renew.js";
+import { words as carWords } from "./words-car.js";
 import { words } from "./words-smart-key.js";
 
 const REFRESH_MS = 20_000;
+const PROOF = { inputmode: "numeric", autocomplete: "off", maxlength: "12" };
 const SHUT = { NOT_YET_VALID: "early", GRANT_REVOKED: "revoked" };
 
 let code = takeCode();
@@ -70,6 +73,39 @@ async function exchange(form) {
   await refresh();
 }
 
+/** The proof once more, for this session. True when it was right. */
+const prove = () =>
+  question({ title: "stepup.title", lead: "stepup.lead", go: "proof.go", label: "proof.label", hint: "proof.hint" }, async (form) => {
+    const proof = digits(form.elements.answer.value);
+    if (!isProof(proof)) return "proof.shape";
+    const { status, wait } = await ask("POST", "v1/smart-key/step-up", { body: { proof }, timeout: 12_000 });
+    if (status === 429) return { name: "wait.more", seconds: wait };
+    if (status >= 500) return "lost";
+    if (status === 422) return "stepup.wrong";
+    if (status < 300) return "";
+    refresh(); // the session is over, or the key
+    return null;
+  }, PROOF);
+
+/** This phone forgets the key: for one that is lent or passed on. */
+async function forget() {
+  const sure = await question({ title: "forget.title", lead: "forget.lead", go: "forget.go" }, async () => {
+    const { status } = await ask("POST", "v1/smart-key/sign-out");
+    return status < 500 ? "" : "lost";
+  });
+  if (!sure) return;
+  forgetOpened();
+  end("forgot");
+}
+
+/** In an app of its own on the home screen, a link in a message opens in the browser instead. */
+async function paste(form) {
+  const pasted = codeIn(form.elements.paste.value.trim());
+  if (!pasted) return fail(find("paste-error"), "paste.wrong", find("paste"));
+  form.reset();
+  location.hash = pasted;
+}
+
 function connection() {
   find("offline").hidden = navigator.onLine;
   if (navigator.onLine && ["trouble", "car"].includes(shown())) refresh();
@@ -95,7 +131,9 @@ function lookAgain() {
 function listen() {
   submitting(find("proof-form"), find("proof-error"), exchange);
   listenToRenewal();
-  listenToCar(refresh);
+  submitting(find("paste-form"), find("paste-error"), paste);
+  find("paste-form").hidden = !matchMedia("(display-mode: standalone)").matches;
+  find("forget").addEventListener("click", forget);
   find("again").addEventListener("click", () => refresh());
   window.addEventListener("online", connection);
   window.addEventListener("offline", connection);
@@ -108,7 +146,8 @@ function listen() {
   setInterval(lookAgain, REFRESH_MS);
 }
 
-speak(words, () => {
+placeCar(find("car"), { path: "v1/smart-key/commands", token: () => null, refresh, prove, renew: () => renew("asked") });
+speak({ ...carWords, ...words }, () => {
   for (const form of document.querySelectorAll("form")) clearFailure(form);
   drawTrouble();
   drawRenewal();

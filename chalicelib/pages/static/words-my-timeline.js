@@ -86,6 +86,7 @@ export const words = {
   "t.SmartKeyOpened": ["스마트키 링크를 열었어요.", "The smart-key link was opened."],
   "t.SmartKeyLinkDied": ["여러 번 틀려 스마트키 링크가 끝났어요.", "The smart-key link ended after wrong tries."],
   "t.SmartKeyUnlocked": ["스마트키로 차를 열었어요.", "The car was opened by smart key."],
+  "t.SmartKeyStaffIssued": ["직원이 도움을 드리려고 15분 동안 차를 열 수 있게 했어요.", "To help you, our staff opened access to the car for 15 minutes."],
   "t.SmartKeyRevoked": ["스마트키가 끝났어요.", "A smart key was ended."],
   "t.NoticeSent": ["문자를 보냈어요.", "We sent you a text."],
   "t.NoticeSent.smart_key_link": ["스마트키 링크를 문자로 보냈어요.", "We texted you the smart-key link."],

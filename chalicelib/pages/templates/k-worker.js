@@ -3,12 +3,11 @@
 
 const CACHE = "handover-k-{version}";
 const PAGE = new URL("k", self.location).href;
-const SHELL = [
-  PAGE,
-  ...["style.css", "kit.js", "link.js", "renew.js", "car.js", "commands.js", "words-smart-key.js", "smart-key.js", "icon.svg", "app.webmanifest"].map(
-    (name) => new URL(`assets/{version}/${name}`, self.location).href,
-  ),
+const FILES = [
+  ...["style.css", "car.css", "icon.svg", "app.webmanifest", "words-car.js", "words-smart-key.js"],
+  ...["kit.js", "dialog.js", "link.js", "renew.js", "car.js", "commands.js", "place.js", "smart-key.js"],
 ];
+const SHELL = [PAGE, ...FILES.map((name) => new URL(`assets/{version}/${name}`, self.location).href)];
 
 self.addEventListener("install", (event) => {
   event.waitUntil(caches.open(CACHE).then((cache) => cache.addAll(SHELL)).then(() => self.skipWaiting()));
