@@ -4,6 +4,7 @@ import threading
 from collections import defaultdict
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import TypeVar, cast
 
 from chalicelib.kernel.audit import Line
 from chalicelib.kernel.errors import HandoverError
@@ -11,6 +12,7 @@ from chalicelib.kernel.facts import Fact
 from chalicelib.kernel.tables import LogMoved
 
 LOCK = threading.RLock()
+T = TypeVar("T")
 
 
 class MemoryLogs(defaultdict[str, list[Line]]):
@@ -63,3 +65,20 @@ class MemoryWrite:
                     raise clause.otherwise()
             for clause in self._clauses:
                 clause.then()
+
+
+class MemoryLook:
+    """The memory twin of `kernel.tables.Look`: everything is looked at when it is fetched."""
+
+    def __init__(self) -> None:
+        self._rows: list[Callable[[], object]] = []
+        self._found: list[object] = []
+
+    def row(self, find: Callable[[], T]) -> Callable[[], T]:
+        place = len(self._rows)
+        self._rows.append(find)
+        return lambda: cast(T, self._found[place])
+
+    def fetch(self) -> None:
+        with LOCK:
+            self._found = [find() for find in self._rows]

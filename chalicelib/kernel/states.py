@@ -23,6 +23,9 @@ class Table(Generic[S, E]):
         self._next = {(a, e): (b, roles) for a, e, b, roles in self.rows}
         if len(self._next) != len(self.rows):
             raise ValueError("two rows share a state and an event")
+        sources = frozenset(a for a, *_ in self.rows)
+        self.states = sources | frozenset(b for _, _, b, _ in self.rows)
+        self.ends = self.states - sources
 
     def after(self, state: S, event: E) -> S:
         """The new state; IllegalMove when the table has no such row."""
@@ -36,14 +39,6 @@ class Table(Generic[S, E]):
     def choices(self, state: S, role: StrEnum) -> tuple[E, ...]:
         """What this role may do now: the pages take their buttons from here."""
         return tuple(e for a, e, _, roles in self.rows if a == state and role in roles)
-
-    @property
-    def states(self) -> frozenset[S]:
-        return frozenset(a for a, *_ in self.rows) | frozenset(b for _, _, b, _ in self.rows)
-
-    @property
-    def ends(self) -> frozenset[S]:
-        return self.states - frozenset(a for a, *_ in self.rows)
 
     def reachable(self, start: S) -> frozenset[S]:
         seen, ahead = {start}, [start]

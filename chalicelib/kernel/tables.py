@@ -45,6 +45,7 @@ BUSY_CODES = {
     "RequestLimitExceeded",
 }
 FIRST_PAUSE_SECONDS = 0.02
+LOOKS = 4
 
 
 def table_name(context: str) -> str:
@@ -234,6 +235,45 @@ def read_log(table: type[Item], log: str, after: int = 0, limit: int = 100) -> l
         Limit=limit,
     )
     return [msgspec.json.decode(row["line"]["S"], type=Line) for row in answer["Items"]]
+
+
+class Look:
+    """Rows of one or several tables in one call, each as every answered write left it; not all of one moment.
+
+    `row` says what to look for and gives the way to the found row (None when there is none) after `fetch`.
+    """
+
+    def __init__(self) -> None:
+        self._wanted: dict[str, tuple[type[Item], list[Raw]]] = {}
+        self._found: dict[tuple[str, str, str], Raw] = {}
+
+    def row(self, table: type[I], pk: str, sk: str) -> Callable[[], I | None]:
+        name = table.Meta.table_name
+        key: Raw = {"pk": {"S": pk}, "sk": {"S": sk}}
+        _, keys = self._wanted.setdefault(name, (table, []))
+        if key not in keys:
+            keys.append(key)
+
+        def found() -> I | None:
+            raw = self._found.get((name, pk, sk))
+            return table.from_raw_data(raw) if raw is not None else None
+
+        return found
+
+    def fetch(self) -> None:
+        """Busy when the table had no room for all of it, after some tries."""
+        asked: Any = {
+            name: {"Keys": keys, "ConsistentRead": True} for name, (_, keys) in self._wanted.items()
+        }
+        for attempt in range(1, LOOKS + 1):
+            answer = client("dynamodb").batch_get_item(RequestItems=asked)
+            for name, rows in answer["Responses"].items():
+                self._found |= {(name, row["pk"]["S"], row["sk"]["S"]): row for row in rows}
+            asked = answer.get("UnprocessedKeys")
+            if not asked:
+                return
+            time.sleep(random.uniform(0.2, 1) * FIRST_PAUSE_SECONDS * 2**attempt)
+        raise Busy()
 
 
 def cursor(position: str) -> str:

@@ -3,6 +3,8 @@
     python -m infra.device_check car-0001
     python -m infra.device_check FOLDER --host 192.0.2.7 --port 8883 --ca ca.pem --service FOLDER
 
+It opens and locks the car a few times and sounds its horn; in the end the car is locked.
+
 A unit's folder is named as its car and holds command.key; with the unit's certificate.pem and private.key the
 run can also end its connection. --service: a folder with certificate.pem and private.key that may publish
 cars/<car>/commands and hear cars/<car>/#. --counter: above every counter that the unit has accepted; the

@@ -14,6 +14,7 @@ DONE = ("succeeded", "already_done")
 COUNTERS = 90
 """No run uses more."""
 AHEAD = 5
+"""By so much a forged counter is higher than the next."""
 REPORTS = 5
 """So many may tell of how the car was before."""
 

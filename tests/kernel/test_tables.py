@@ -6,9 +6,10 @@ from typing import Any
 import pytest
 from pynamodb.attributes import NumberAttribute
 
+from chalicelib.kernel.aws import client
 from chalicelib.kernel.errors import Conflict, Malformed, NotFound
 from chalicelib.kernel.facts import Fact
-from chalicelib.kernel.tables import AllOrNothing, Item, cursor, position, table_name
+from chalicelib.kernel.tables import AllOrNothing, Item, Look, cursor, position, table_name
 from tests.conftest import NOON
 
 
@@ -17,6 +18,13 @@ class Purse(Item):
         table_name = table_name("coupons")
 
     won = NumberAttribute(default=0)
+
+
+class Chest(Item):
+    class Meta:
+        table_name = table_name("keys")
+
+    gold = NumberAttribute(default=0)
 
 
 class PurseEmpty(Conflict):
@@ -114,3 +122,40 @@ def test_a_cursor_is_opaque_and_comes_back() -> None:
     assert position(cursor("COUPON#7")) == "COUPON#7"
     with pytest.raises(Malformed):
         position("한글")
+
+
+def test_one_look_finds_rows_of_several_tables(dynamodb: Any) -> None:
+    purse("a", 100).save()
+    Chest("CHEST#b", "CHEST", gold=7).save()
+    look = Look()
+    found, same = look.row(Purse, "PURSE#a", "PURSE"), look.row(Purse, "PURSE#a", "PURSE")
+    missing, chest = look.row(Purse, "PURSE#z", "PURSE"), look.row(Chest, "CHEST#b", "CHEST")
+    look.fetch()
+    (a, again, b) = (found(), same(), chest())
+    assert a is not None
+    assert again is not None
+    assert b is not None
+    assert (a.won, again.won, b.gold, missing()) == (100, 100, 7, None)
+
+
+def test_a_look_asks_again_for_what_the_table_had_no_room_for(dynamodb: Any) -> None:
+    purse("a", 100).save()
+    told: list[bool] = []
+
+    def unprocessed(parsed: Any, **_: Any) -> None:
+        if not told:
+            keys = [{"pk": {"S": "PURSE#a"}, "sk": {"S": "PURSE"}}]
+            left = {"test-coupons": {"Keys": keys, "ConsistentRead": True}}
+            parsed.update({"Responses": {}, "UnprocessedKeys": left})
+        told.append(True)
+
+    events = client("dynamodb").meta.events
+    events.register("after-call.dynamodb.BatchGetItem", unprocessed)
+    try:
+        look = Look()
+        found = look.row(Purse, "PURSE#a", "PURSE")
+        look.fetch()
+    finally:
+        events.unregister("after-call.dynamodb.BatchGetItem", unprocessed)
+    assert len(told) == 2
+    assert found() is not None
