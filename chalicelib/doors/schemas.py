@@ -24,6 +24,7 @@ from chalicelib.doors.model import (
     Report,
     State,
     Stop,
+    reason_of,
 )
 from chalicelib.kernel.errors import Malformed
 from chalicelib.kernel.tables import cursor, position
@@ -263,8 +264,8 @@ def read_ack(event: dict[str, Any]) -> Ack:
         it = msgspec.convert(event, AckMessage)
     except msgspec.ValidationError:
         return Ack(by.thing, by.client_id, "", "", None, None, by.heard_at)
-    reason = Reason(it.reason) if it.reason in set(Reason) else None
-    return Ack(by.thing, by.client_id, it.command_id, it.nonce, Event(it.status), reason, by.heard_at)
+    said, reason = Event(it.status), reason_of(it.reason)
+    return Ack(by.thing, by.client_id, it.command_id, it.nonce, said, reason, by.heard_at)
 
 
 def read_report(event: dict[str, Any]) -> Report:

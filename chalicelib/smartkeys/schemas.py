@@ -87,7 +87,7 @@ class SmartKeyCar(Struct, frozen=True):
             state.locked,
             state.doors_open,
             state.battery_percent,
-            state.position_at,
+            state.reported_at,
             state.stopped,
         )
 
@@ -172,7 +172,10 @@ class IssueRequest(Struct, frozen=True):
 
 
 class ShareRequest(Struct, frozen=True):
-    """`holder`: the number of a driver of this contract. Without `actions` they may do what the giver may."""
+    """`holder`: the number of a driver of this contract. Without `actions` they may do what the giver may.
+
+    A key that is good for so many uses cannot be given away.
+    """
 
     holder: Annotated[str, Meta(pattern=r"^([2-9]|[1-9][0-9])$(?!\n)")]
     not_after: Moment
@@ -318,8 +321,11 @@ class ContractKeys(Struct, frozen=True):
 
     @classmethod
     def of(cls, held: HeldKeys) -> "ContractKeys":
+        car = None
+        if held.car and held.state:
+            car = SmartKeyCar.of(held.car, held.state, shows_position=held.located)
         return cls(
-            SmartKeyCar.of(held.car, held.state) if held.car and held.state else None,
+            car,
             [_held(grant, held) for grant in held.grants],
             [DriverView(each.number, each.name, each.verified) for each in held.drivers],
         )

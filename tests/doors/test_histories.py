@@ -78,7 +78,7 @@ class Days:
 
 
 @given(steps)
-@settings(max_examples=60)
+@settings(max_examples=60, deadline=None)
 def test_r01_what_ended_stays_ended_and_every_end_is_told_once(history: list[tuple[str, Any]]) -> None:
     days = Days()
     ended: dict[str, State] = {}

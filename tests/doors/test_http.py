@@ -228,6 +228,14 @@ def test_r09_a_sign_in_that_does_not_say_when_it_was_opens_nothing(api: Api, con
     assert published() == []
 
 
+def test_a_fresh_sign_in_opens_the_car(api: Api, contract_id: str) -> None:
+    just_now = bearer("kim", auth_time=str(now_ms() // 1000))
+    assert for_contract(api, contract_id, just_now, action="unlock").json_body["state"] == "SENT"
+    day_old = bearer("kim", auth_time=str(now_ms() // 1000 - 24 * 3600 - 60))
+    again = for_contract(api, contract_id, day_old, key="k2", action="unlock")
+    assert is_problem(again, 403, "STEP_UP_REQUIRED")
+
+
 def test_staff_give_a_reason_or_send_nothing(api: Api, contract_id: str) -> None:
     for reason in ({}, {"reason": None}, {"reason": "   "}):
         assert is_problem(for_contract(api, contract_id, OPS, **reason), 422, "REASON_NEEDED")

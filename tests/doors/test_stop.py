@@ -148,9 +148,11 @@ def test_r11_a_smart_key_that_ends_before_the_publish_ends_its_command(
 def test_r11_no_publish_after_a_revoke_and_no_old_answer_either(world: World) -> None:
     command = world.press(UNLOCK, "k1")
     world.holders.ended[KIM.grant_id] = GrantRevoked()
-    for key in ("k1", "k2"):
-        with pytest.raises(GrantRevoked):
+    for key, may_have in (("k1", True), ("k2", None)):
+        world.holders.ended[KIM.grant_id] = GrantRevoked()
+        with pytest.raises(GrantRevoked) as refused:
             world.press(UNLOCK, key)
+        assert refused.value.extra.get("may_have_executed") is may_have
     with pytest.raises(GrantRevoked):
         world.look(command)
     assert len(world.air.published) == 1

@@ -74,6 +74,7 @@ class Seen:
     battery_percent: int | None = 80
     position: tuple[float, float] | None = (37.5665, 126.978)
     position_at: datetime | None = NOON
+    reported_at: datetime | None = NOON
     stopped: bool = False
 
 

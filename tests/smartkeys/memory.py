@@ -275,16 +275,17 @@ class MemorySmartKeys:
         self._tell(write, entry, fact)
         write.commit()
 
-    def session(self, mark: str) -> Session | None:
-        return self.sessions.get(mark)
+    def session(self, mark: str, grant_id: str) -> tuple[Session, Grant] | None:
+        session = self.sessions.get(mark)
+        return (session, self.grants[grant_id]) if session and session.grant_id == grant_id else None
 
     def end_session(self, mark: str) -> None:
         self.sessions.pop(mark, None)
 
-    def try_session(self, mark: str, at: datetime) -> Session:
+    def try_session(self, mark: str, grant_id: str, at: datetime) -> Session:
         with LOCK:
             session = self.sessions.get(mark)
-            if session is None or session.is_over(at):
+            if session is None or session.grant_id != grant_id or session.is_over(at):
                 raise SessionEnded()
             self.sessions[mark] = replace(session, tries_left=session.tries_left - 1)
             return self.sessions[mark]

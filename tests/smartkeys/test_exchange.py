@@ -245,6 +245,19 @@ def test_a_link_never_outlives_its_grant(service: SmartKeyService, clock: Hands)
         service.exchange(code, BORN, None)
 
 
+def test_a_session_names_its_own_grant_and_no_other(service: SmartKeyService) -> None:
+    """Grants are named in facts and lists: who knows one knows nothing."""
+    kims, lees = rescued(service, KIM, "evt_1"), rescued(service, LEE, "evt_2")
+    token = service.exchange(code_of(service, kims), BORN, None)
+    secret = token.partition(".")[2]
+    for other in (lees.grant_id, "grt_unknown"):
+        with pytest.raises(SessionEnded):
+            service.holder(f"{other}.{secret}", NOON)
+        with pytest.raises(SessionEnded):
+            service.step_up(f"{other}.{secret}", BORN)
+    assert service.holder(token, NOON).grant_id == kims.grant_id
+
+
 def test_no_token_but_the_real_one_is_a_session(service: SmartKeyService) -> None:
     token = service.exchange(code_of(service, rescued(service)), BORN, None)
     for other in (None, "", "x", token[:-1], token + "x"):

@@ -35,6 +35,7 @@ from chalicelib.smartkeys.model import (
     UnknownHolder,
     Withheld,
 )
+from chalicelib.smartkeys.schemas import ContractKeys
 from chalicelib.smartkeys.service import SmartKeyService
 from tests.conftest import NOON, Hands
 from tests.smartkeys.examples import (
@@ -84,9 +85,9 @@ def test_r10_a_driver_gets_a_grant_and_a_link_of_their_own(service: SmartKeyServ
 
 
 def test_r10_nobody_gives_more_than_they_have(service: SmartKeyService) -> None:
-    """Neither longer, nor earlier, nor more actions, nor more uses."""
+    """Neither longer, nor earlier, nor more actions."""
     later = NOON + timedelta(hours=1)
-    own = order(not_before=later, not_after=WEEK, actions=("unlock", "lock"), max_uses=2)
+    own = order(not_before=later, not_after=WEEK, actions=("unlock", "lock"))
     with pytest.raises(NoSmartKey):
         service.share(gift(), HANA)
     service.issue(own)
@@ -97,7 +98,13 @@ def test_r10_nobody_gives_more_than_they_have(service: SmartKeyService) -> None:
         service.share(gift(actions=("unlock", "horn")), HANA)
     given = service.share(replace(gift("g2"), not_after=NOON + timedelta(days=300)), HANA).grant
     assert (given.not_before, given.not_after) == (NOON, WEEK)
-    assert (given.actions, given.max_uses) == (("unlock", "lock"), 2)
+    assert given.actions == ("unlock", "lock")
+
+
+def test_r10_a_key_for_so_many_uses_cannot_be_multiplied_by_giving_it_away(service: SmartKeyService) -> None:
+    service.issue(order(max_uses=1))
+    with pytest.raises(MoreThanOwn):
+        service.share(gift(), HANA)
 
 
 def test_r10_a_drivers_key_ends_with_the_contract_whoever_gives_it(service: SmartKeyService) -> None:
@@ -203,6 +210,8 @@ def test_some_keys_end_only_by_operations(service: SmartKeyService) -> None:
 
 
 def test_where_the_car_is_they_see_while_it_is_theirs(service: SmartKeyService) -> None:
+    assert (service.held(KIM, DUL).car, service.held(KIM, HANA).car is None) == (None, False)
+    service.issue(order(holder="2"))
     seen = service.held(KIM, DUL)
     assert seen.car is not None
     assert seen.state is not None
@@ -212,6 +221,20 @@ def test_where_the_car_is_they_see_while_it_is_theirs(service: SmartKeyService) 
     service.contracts.change(open=False)
     gone = service.held(KIM, HANA)
     assert (gone.car, gone.state) == (None, None)
+
+
+def test_r09_a_driver_known_by_phone_is_not_told_where_the_car_is(
+    service: SmartKeyService, clock: Hands
+) -> None:
+    """Nor is a customer who signed in long ago."""
+    service.issue(order(holder="2"))
+    located = {caller.id: service.held(KIM, caller).located for caller in (HANA, DUL)}
+    assert located == {"kim": True, "dul": False}
+    assert ContractKeys.of(service.held(KIM, DUL)).car.position is None  # type: ignore[union-attr]
+    assert ContractKeys.of(service.held(KIM, HANA)).car.position is not None  # type: ignore[union-attr]
+    clock.move(hours=24)
+    assert not service.held(KIM, HANA).located
+    assert not service.held(KIM, replace(HANA, authenticated_at=None)).located
 
 
 def test_operations_send_again_once_for_each_key_and_only_what_lives(service: SmartKeyService) -> None:

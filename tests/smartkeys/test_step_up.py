@@ -9,7 +9,7 @@ import pytest
 from chalicelib.doors.model import POLICY, Action
 from chalicelib.kernel.errors import HandoverError
 from chalicelib.kernel.facts import Fact
-from chalicelib.smartkeys.model import PROOF_HOLDS, TRIES, GrantRevoked, ProofWrong, SessionEnded, mark_of
+from chalicelib.smartkeys.model import PROOF_HOLDS, TRIES, GrantRevoked, ProofWrong, SessionEnded, Token
 from chalicelib.smartkeys.service import SmartKeyService
 from tests.conftest import NOON, Hands
 from tests.smartkeys.examples import BORN, KIM, PHONE, Contracts, admitted, code_of, rescued
@@ -153,7 +153,7 @@ def test_a_session_from_before_there_were_proofs_was_proven_when_it_began(
 ) -> None:
     dynamodb.update_item(
         TableName="test-smartkeys",
-        Key={"pk": {"S": f"SESSION#{mark_of(token)}"}, "sk": {"S": "SESSION"}},
+        Key={"pk": {"S": f"SESSION#{Token.read(token).mark}"}, "sk": {"S": "SESSION"}},
         UpdateExpression="REMOVE proven_at, tries_left, send_no",
     )
     assert service.holder(token, NOON).proven_at == NOON

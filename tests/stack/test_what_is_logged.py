@@ -34,8 +34,9 @@ def rows(context: str, begins: str) -> Iterator[dict[str, Any]]:
 
 
 def secrets_of(garage: Garage, stack: dict[str, Any]) -> Iterator[str]:
-    link_key, master = garage.secret("link-key"), garage.secret("command-key")
-    yield from map(garage.secret, SECRETS)
+    known = {name: garage.secret(name) for name in SECRETS}
+    link_key, master, enrolment_key = known["link-key"], known["command-key"], known["enrolment-key"]
+    yield from known.values()
     yield from (user["password"] for user in stack["users"].values())
     yield from (car_key(master, car_id) for car_id in stack["things"])
     for command in rows("doors", "CMD#"):
@@ -45,7 +46,7 @@ def secrets_of(garage: Garage, stack: dict[str, Any]) -> Iterator[str]:
     for ordered in rows("devices", "CAR#"):
         if ordered["sk"].startswith("ORDER#"):
             at, order_id = datetime.now(UTC), ordered["sk"].removeprefix("ORDER#")
-            yield Order(order_id, "", "", at).code(garage.secret("enrolment-key"))
+            yield Order(order_id, "", "", at).code(enrolment_key)
     for grant in rows("smartkeys", "GRANT#"):
         for send_no in range(1, int(grant["send_no"]) + 1):
             yield link_code(link_key, grant["grant_id"], send_no)

@@ -99,6 +99,7 @@ from chalicelib.doors.model.reasons import (
     Stopped,
     TooFar,
     contract,
+    reason_of,
 )
 
 __all__ = [
@@ -177,6 +178,7 @@ __all__ = [
     "moved",
     "objection",
     "outranks",
+    "reason_of",
     "seconds_until",
     "sight",
     "signature",

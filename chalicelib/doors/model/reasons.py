@@ -46,6 +46,14 @@ class Reason(StrEnum):
     STOPPED = "STOPPED"
 
 
+BY_CODE = {each.value: each for each in Reason}
+
+
+def reason_of(code: str | None) -> Reason | None:
+    """None for a code that is none of ours."""
+    return BY_CODE.get(code) if code is not None else None
+
+
 class Advice(Struct, frozen=True):
     """What a reason means for a person: when another press is sensible, and what to do now.
 

@@ -44,6 +44,7 @@ from chalicelib.doors.model import (
     judged,
     moved,
     objection,
+    reason_of,
     sight,
 )
 from chalicelib.doors.service.ports import Holder, Holders, Publisher, Store
@@ -89,7 +90,7 @@ class DoorService(Struct, frozen=True):
         )
         attempt = Attempt(wish, asked, holder.who, holder.reason, holder.proven_at)
         if refusal := holder.refusal or _not_granted(holder, asked.action):
-            raise self._denied(attempt, refusal)
+            raise self._denied(attempt, self._honest(refusal, command_id))
         for _ in range(LOOKS):
             try:
                 return self._tried(attempt)
@@ -98,6 +99,13 @@ class DoorService(Struct, frozen=True):
             except KeyTaken as taken:
                 return self._replayed(wish, otherwise=taken)
         raise self._denied(attempt, CarBusy())
+
+    def _honest(self, refusal: HandoverError, command_id: str) -> HandoverError:
+        """Who lost their smart key hears nothing more of a command than that this press may have acted."""
+        known = self.store.command(command_id)
+        if known is not None and known.may_have_executed:
+            refusal.extra |= {"may_have_executed": True, "retryable": False, "retry_after": None}
+        return refusal
 
     def _tried(self, attempt: Attempt) -> Sent:
         wish = attempt.wish
@@ -178,7 +186,7 @@ class DoorService(Struct, frozen=True):
         stop = self.store.fleet_stop() if command.action is not Action.LOCK else None
         ended = halted(command.action, stop) or self.holders.still(command, self.now())
         if ended is not None:
-            return Event.WITHHELD, Reason(ended.code) if ended.code in set(Reason) else None
+            return Event.WITHHELD, reason_of(ended.code)
         seconds = command.seconds_left(self.now())
         if seconds == 0:
             return Event.WITHHELD, Reason.EXPIRED

@@ -13,7 +13,6 @@ from chalicelib.smartkeys.model.errors import (
     BadWindow,
     GrantExpired,
     GrantRevoked,
-    GrantUsedUp,
     MoreThanOwn,
     NotYetValid,
     Refusal,
@@ -243,16 +242,15 @@ class Grant(Struct, frozen=True):
 
 def capped(order: Order, ends_at: datetime, giver: Grant | None) -> Order:
     """The order within what may be given: a driver's key ends with the contract at the latest, and nobody
-    gives away more than their own (`giver`) allows. MoreThanOwn for actions beyond it."""
+    gives away more than their own (`giver`) allows. MoreThanOwn for actions beyond it, and for a key that is
+    good for so many uses: given away it would be good for more."""
     if order.kind is not Kind.DRIVER:
         return order
     order = replace(order, not_after=min(order.not_after, ends_at))
     if giver is None:
         return order
-    if not set(order.actions or ()) <= set(giver.actions):
+    if giver.max_uses is not None or not set(order.actions or ()) <= set(giver.actions):
         raise MoreThanOwn()
-    if giver.uses_left == 0:
-        raise GrantUsedUp()
     begins = (
         order.not_before if order.not_before and order.not_before > giver.not_before else giver.not_before
     )
@@ -261,7 +259,6 @@ def capped(order: Order, ends_at: datetime, giver: Grant | None) -> Order:
         not_before=begins,
         not_after=min(order.not_after, giver.not_after),
         actions=order.actions or giver.actions,
-        max_uses=giver.uses_left,
     )
 
 

@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from msgspec import Struct
 
 from chalicelib.kernel.errors import HandoverError
-from chalicelib.smartkeys.model.errors import NoSmartKey, TooManyAsks
+from chalicelib.smartkeys.model.errors import NoSmartKey, SessionEnded, TooManyAsks
 from chalicelib.smartkeys.model.grants import Grant
 
 TRIES = 5
@@ -123,6 +123,35 @@ def link_code(key: str, grant_id: str, send_no: int) -> str:
 
 def session_token(key: str, grant_id: str, send_no: int) -> str:
     return derived(key, f"session|v1|{grant_id}|{send_no}")
+
+
+LONGEST_ID = 64
+
+
+class Token(Struct, frozen=True):
+    """What a session's cookie holds: the grant, so that both rows are read at once, and the secret."""
+
+    grant_id: str
+    secret: str
+
+    @classmethod
+    def read(cls, cookie: str | None) -> "Token":
+        """SessionEnded for whatever no exchange has handed out."""
+        grant_id, _, secret = (cookie or "").partition(".")
+        if not (0 < len(grant_id) <= LONGEST_ID and secret):
+            raise SessionEnded()
+        return cls(grant_id, secret)
+
+    @property
+    def mark(self) -> str:
+        return mark_of(self.secret)
+
+    @property
+    def cookie(self) -> str:
+        return f"{self.grant_id}.{self.secret}"
+
+    def __repr__(self) -> str:
+        return f"Token({self.grant_id!r})"
 
 
 def phone_mark(key: str, phone: str) -> str:

@@ -52,6 +52,8 @@ class CarState(Protocol):
     @property
     def position_at(self) -> datetime | None: ...
     @property
+    def reported_at(self) -> datetime | None: ...
+    @property
     def stopped(self) -> bool: ...
 
 
@@ -66,7 +68,10 @@ class OpenKey(Struct, frozen=True):
 
 
 class HeldKeys(Struct, frozen=True):
-    """What somebody signed in sees of a contract's smart keys. `names`: of the holders they may know."""
+    """What somebody signed in sees of a contract's smart keys. `names`: of the holders they may know.
+
+    `located`: they have proven freshly enough who they are to be told where the car is.
+    """
 
     asker: Asker
     car: Car | None
@@ -74,6 +79,7 @@ class HeldKeys(Struct, frozen=True):
     grants: list[Grant]
     names: Mapping[str, str]
     drivers: Sequence[Driver]
+    located: bool
 
 
 class LogPage(Struct, frozen=True):

@@ -24,6 +24,7 @@ from chalicelib.smartkeys.model import (
     ENDINGS,
     LIFE,
     NO_SMART_KEY,
+    PROOF_HOLDS,
     RESCUE_WINDOW,
     AlreadyIssued,
     Asker,
@@ -324,22 +325,26 @@ class Grants(Struct, frozen=True):
         return latest_first(self.store.of_contract(contract_id), self.now())
 
     def held(self, contract_id: str, caller: Caller) -> HeldKeys:
-        """What this customer or driver may see. Where the car is they see only while it is theirs to use."""
-        admission = self.contracts.admission(contract_id)
-        asker, car_id = self._asker(admission, caller), admission.car_id if admission.open else None
-        seen = [grant for grant in self.store.latest_of(contract_id) if asker.sees(grant.holder)]
+        """What this customer or driver may see; of the car only while it is theirs to use."""
+        at, admission = self.now(), self.contracts.admission(contract_id)
+        asker = self._asker(admission, caller)
+        grants = [grant for grant in self.store.latest_of(contract_id) if asker.sees(grant.holder)]
         owner = asker.holder == CUSTOMER
+        theirs = admission.open and (owner or any(grant.refusal(at) is None for grant in grants))
+        car_id = admission.car_id if theirs else None
         names = {each.number: each.name for each in admission.drivers} if owner else {}
-        for grant in seen:
+        for grant in grants:
             if grant.kind is Kind.PERSON and (person := self.store.person(contract_id, grant.holder)):
                 names[grant.holder] = person.name
+        proven_at = caller.authenticated_at if owner else None
         return HeldKeys(
             asker,
             self.contracts.car(car_id) if car_id else None,
             self.cars.car_state(car_id) if car_id else None,
-            latest_first(seen, self.now()),
+            latest_first(grants, at),
             names,
             admission.drivers[1:] if owner else (),
+            located=proven_at is not None and at < proven_at + PROOF_HOLDS,
         )
 
     def log(self, contract_id: str, grant_id: str, after: int, limit: int) -> LogPage:

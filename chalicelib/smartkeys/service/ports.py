@@ -128,8 +128,10 @@ class Store(Protocol):
     ) -> None:
         """LinkTaken when another exchange was faster; LinkInvalid when the grant ended meanwhile."""
 
-    def session(self, mark: str) -> Session | None: ...
-    def try_session(self, mark: str, at: datetime) -> Session:
+    def session(self, mark: str, grant_id: str) -> tuple[Session, Grant] | None:
+        """Both in one call; None unless there is such a session, and it is of that grant."""
+
+    def try_session(self, mark: str, grant_id: str, at: datetime) -> Session:
         """One conditional write that costs the session a try. SessionEnded."""
 
     def proven(self, session: Session, after: Grant, entry: Entry) -> None:

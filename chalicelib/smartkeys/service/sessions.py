@@ -1,5 +1,6 @@
 """Through a link into a session, and who a session or a sign-in is to a car."""
 
+from contextlib import suppress
 from datetime import datetime
 
 from msgspec.structs import replace
@@ -28,6 +29,7 @@ from chalicelib.smartkeys.model import (
     Refusal,
     Session,
     SessionEnded,
+    Token,
     Told,
     kind_of,
     mark_of,
@@ -44,7 +46,7 @@ class SmartKeyService(Links, frozen=True):
     # ---- links and sessions -------------------------------------------------------------------------------
 
     def exchange(self, code: str, proof: str, key: str | None, origin: Origin | None = None) -> str:
-        """The session token. A try is paid before the proof is looked at: parallel guesses are no cheaper.
+        """The session's cookie. A try is paid before the proof is looked at: parallel guesses are no cheaper.
 
         A code that is no link's is refused before a proof is looked at: nobody finds 132 bits by their time.
         """
@@ -54,16 +56,16 @@ class SmartKeyService(Links, frozen=True):
         if not self._proves(link.contract_id, link.holder, proof):
             while_it_moves(lambda: self._guessed(link, origin, at))
             raise ProofWrong()
-        token = session_token(self.link_key(), link.grant_id, link.send_no)
+        token = Token(link.grant_id, session_token(self.link_key(), link.grant_id, link.send_no))
         if link.used:
             self.store.give_back(link.mark)
-            return token
-        session = Session(mark_of(token), link.grant_id, at + SESSION_LIFE, at, link.send_no)
+            return token.cookie
+        session = Session(token.mark, link.grant_id, at + SESSION_LIFE, at, link.send_no)
         try:
             while_it_moves(lambda: self._opened(link, key_mark, session, origin, at))
         except LinkTaken:  # by our own twin, and it answers; or by another, and it refuses
             return self.exchange(code, proof, key, origin)
-        return token
+        return token.cookie
 
     def _opened(
         self, link: Link, key_mark: str | None, session: Session, origin: Origin | None, at: datetime
@@ -88,10 +90,11 @@ class SmartKeyService(Links, frozen=True):
         after, entry = self._told(grant, what, grant.who, at, origin)
         self.store.note(after, entry)
 
-    def step_up(self, token: str | None, proof: str, origin: Origin | None = None) -> None:
+    def step_up(self, cookie: str | None, proof: str, origin: Origin | None = None) -> None:
         """A fresh proof for this session. As with links a try is paid first; after five it ends."""
         at = self.now()
-        session = self.store.try_session(mark_of(token or ""), at)
+        token = Token.read(cookie)
+        session = self.store.try_session(token.mark, token.grant_id, at)
         grant = self._grant(session.grant_id)
         if refusal := self._refusal(grant, at):
             raise refusal
@@ -116,14 +119,15 @@ class SmartKeyService(Links, frozen=True):
         fact = self._fact("SessionEnded", grant, at)
         self.store.close_session(session, after, entry, fact)
 
-    def sign_out(self, token: str | None) -> None:
-        if token:
-            self.store.end_session(mark_of(token))
+    def sign_out(self, cookie: str | None) -> None:
+        """Whoever has no session is signed out already."""
+        with suppress(SessionEnded):
+            self.store.end_session(Token.read(cookie).mark)
 
-    def view(self, token: str | None) -> OpenKey:
+    def view(self, cookie: str | None) -> OpenKey:
         """SessionEnded, or why not: GrantRevoked, GrantExpired, NotYetValid."""
         at = self.now()
-        session, grant = self._session(token, at)
+        session, grant = self._session(cookie, at)
         if refusal := self._refusal(grant, at):
             raise refusal
         if not self.contracts.admission(grant.contract_id).open:
@@ -132,17 +136,18 @@ class SmartKeyService(Links, frozen=True):
         until = session.proven_at + PROOF_HOLDS
         return OpenKey(grant, car, state, until, located=at < until)
 
-    def _session(self, token: str | None, at: datetime) -> tuple[Session, Grant]:
-        session = self.store.session(mark_of(token)) if token else None
-        if session is None or session.is_over(at):
+    def _session(self, cookie: str | None, at: datetime) -> tuple[Session, Grant]:
+        token = Token.read(cookie)
+        found = self.store.session(token.mark, token.grant_id)
+        if found is None or found[0].is_over(at):
             raise SessionEnded()
-        return session, self._grant(session.grant_id)
+        return found
 
     # ---- who somebody is to a car -------------------------------------------------------------------------
 
-    def holder(self, token: str | None, at: datetime) -> Holder:
+    def holder(self, cookie: str | None, at: datetime) -> Holder:
         """Who this session is and what it may do. SessionEnded when nobody knows it."""
-        session, grant = self._session(token, at)
+        session, grant = self._session(cookie, at)
         return Holder.of(grant, session.proven_at, self._refusal(grant, at))
 
     def holder_of(self, contract_id: str, caller: Caller, reason: str | None, at: datetime) -> Holder:

@@ -6,7 +6,7 @@ from datetime import datetime
 
 from chalicelib.kernel.clock import moment, stamp
 from chalicelib.kernel.facts import Fact
-from chalicelib.kernel.tables import AllOrNothing
+from chalicelib.kernel.tables import AllOrNothing, Look
 from chalicelib.smartkeys.model import (
     ANSWER_AGAIN,
     TRIES,
@@ -29,6 +29,7 @@ from chalicelib.smartkeys.store.items import (
     code_key,
     gone_by,
     grant_key,
+    grant_of,
     head_of,
     link_of,
     note,
@@ -99,14 +100,20 @@ class LinkStore:
         write_line(write, entry, fact)
         write.commit()
 
-    def session(self, mark: str) -> Session | None:
-        item = SessionItem.load(f"SESSION#{mark}", "SESSION")
-        return session_of(mark, item) if item else None
+    def session(self, mark: str, grant_id: str) -> tuple[Session, Grant] | None:
+        look = Look()
+        session = look.row(SessionItem, f"SESSION#{mark}", "SESSION")
+        grant = look.row(GrantItem, f"GRANT#{grant_id}", "GRANT")
+        look.fetch()
+        found, of = session(), grant()
+        if found is None or of is None or found.grant_id != grant_id:
+            return None
+        return session_of(mark, found), grant_of(of)
 
-    def try_session(self, mark: str, at: datetime) -> Session:
+    def try_session(self, mark: str, grant_id: str, at: datetime) -> Session:
         write = AllOrNothing()
         tries = SessionItem.tries_left
-        left = SessionItem.grant_id.exists() & (tries.does_not_exist() | (tries > 0))
+        left = (SessionItem.grant_id == grant_id) & (tries.does_not_exist() | (tries > 0))
         write.update(
             session_key(mark),
             tries.set((tries | TRIES) - 1),
@@ -114,10 +121,10 @@ class LinkStore:
             otherwise=SessionEnded,
         )
         write.commit()
-        found = self.session(mark)
-        if found is None:
+        item = SessionItem.load(f"SESSION#{mark}", "SESSION")
+        if item is None:
             raise SessionEnded()
-        return found
+        return session_of(mark, item)
 
     def proven(self, session: Session, after: Grant, entry: Entry) -> None:
         write = AllOrNothing()

@@ -59,12 +59,15 @@ def offline(world: World, plans: tuple[Plan, ...]) -> None:
     world.hours.start(lambda: world.press(KIM, UNLOCK, "k", *plans), 60_000)
 
 
-def asleep_unnoticed(world: World, plans: tuple[Plan, ...]) -> None:
-    """The broker keeps the command, and the car is back in time, or not."""
-    car = world.cars[CAR]
-    car.connected = False
+def back_in_time(world: World, plans: tuple[Plan, ...], back_at: int = 12_000) -> None:
+    """The car sleeps and nobody has noticed: the broker keeps the command until it is back."""
+    world.hours.later(4_000, lambda: setattr(world.cars[CAR], "connected", False))
     world.hours.start(lambda: world.press(KIM, UNLOCK, "k", *plans), 5_000)
-    world.hours.later(12_000 if len(plans) % 2 else 45_000, car.connect)
+    world.hours.later(back_at, world.cars[CAR].connect)
+
+
+def back_too_late(world: World, plans: tuple[Plan, ...]) -> None:
+    back_in_time(world, plans, 22_000)
 
 
 def too_often(world: World, plans: tuple[Plan, ...]) -> None:
@@ -176,7 +179,7 @@ def report_settles(world: World, plans: tuple[Plan, ...]) -> None:
     """The car's own word on itself settles what it never answered."""
     mute(world)
     world.hours.start(lambda: world.press(KIM, UNLOCK, "k"), 5_000)
-    world.hours.later(25_000, lambda: plan_the_next(world, "report", plans))
+    world.hours.later(25_000, partial(plan_the_next, world, "report", plans))
     world.hours.later(
         25_000, lambda: world.hear(CAR, "state", world.cars[CAR].unit.state(world.cars[CAR].own))
     )
@@ -194,7 +197,7 @@ def opened_with_the_key(world: World, plans: tuple[Plan, ...]) -> None:
 
 
 def gone_offline(world: World, plans: tuple[Plan, ...]) -> None:
-    plan_the_next(world, "presence", plans, 5_000)
+    world.hours.later(5_000, partial(plan_the_next, world, "presence", plans))
     world.hours.later(6_000, world.cars[CAR].disconnect)
     world.hours.later(60_000, world.cars[CAR].connect)
 
@@ -224,16 +227,9 @@ def mute(world: World) -> None:
     world.hours.later(2_500, lambda: setattr(world.cars[CAR], "nature", MUTE))
 
 
-def plan_the_next(world: World, kind: str, plans: tuple[Plan, ...], after: int = 0) -> None:
-    """Its next event of that kind has these plans."""
-    waiting = list(plans)
-    tell = world.lambdas.tell
-
-    def planned(told: str, work: Callable[[], object], plan: Plan | None = None) -> None:
-        takes = told == kind and waiting and world.hours.now >= after
-        tell(told, work, waiting.pop(0) if takes else plan)
-
-    world.lambdas.tell = planned  # type: ignore[method-assign, assignment]
+def plan_the_next(world: World, kind: str, plans: tuple[Plan, ...]) -> None:
+    """Its next events of that kind have these plans."""
+    world.lambdas.planned[kind] = list(plans)
 
 
 SCENES: tuple[Scene, ...] = (
@@ -243,7 +239,8 @@ SCENES: tuple[Scene, ...] = (
     join,
     busy,
     offline,
-    asleep_unnoticed,
+    back_in_time,
+    back_too_late,
     too_often,
     again_when_done,
     revoked_before,

@@ -91,6 +91,8 @@ class Lambdas:
         self.boundaries: Counter[tuple[str, str, Side]] = Counter()
         self.noted: Callable[[Run, str, int, tuple[Any, ...], Exception | None], None] = lambda *_: None
         self.unexpected: list[str] = []
+        self.planned: dict[str, list[Plan]] = {}
+        """For the next events of a kind."""
         self._drawn = drawn
 
     def clock(self) -> datetime:
@@ -124,6 +126,8 @@ class Lambdas:
                 self.hours.pause(again)
                 plan = self.by_chance
 
+        if plan is None and self.planned.get(kind):
+            plan = self.planned[kind].pop(0)
         for _ in range(2 if self._drawn.random() < self.weather.twice else 1):
             self.hours.start(lambda: deliver(plan or self.by_chance), self._way())
 
