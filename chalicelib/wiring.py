@@ -14,7 +14,7 @@ from chalicelib.kernel.ids import new_id
 from chalicelib.kernel.secrets import Secrets
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
     from datetime import date, datetime
     from typing import Literal
 
@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     from chalicelib.kernel.auth import Caller
     from chalicelib.kernel.errors import HandoverError
     from chalicelib.kernel.previews import Previews
-    from chalicelib.kernel.tables import Write
+    from chalicelib.kernel.tables import Rows, Write
     from chalicelib.keys.model import CarrierReport, Delivery
     from chalicelib.keys.service import KeyService
     from chalicelib.notices.service import NoticeService
@@ -320,8 +320,8 @@ class _SmartKeysOfDoors:
     def sees(self, contract_id: str, caller: "Caller", _at: "datetime") -> None:
         smartkeys().sees(contract_id, caller)
 
-    def still(self, command: "LeavingCommand", at: "datetime") -> "HandoverError | None":
-        return smartkeys().still(command, at)
+    def still(self, look: "Rows", command: "LeavingCommand") -> "Callable[[datetime], HandoverError | None]":
+        return smartkeys().still(look, command)
 
 
 @functools.cache
@@ -330,6 +330,7 @@ def doors() -> "DoorService":
     from chalicelib.doors.service import DoorService
     from chalicelib.doors.store import DoorStore
     from chalicelib.kernel.settings import SETTINGS
+    from chalicelib.kernel.tables import Look
 
     way = DirectMessenger if SETTINGS.command_transport == "direct" else IotPublisher
     return DoorService(
@@ -340,6 +341,7 @@ def doors() -> "DoorService":
         now=utc_now,
         new_id=new_id,
         new_nonce=functools.partial(token_hex, 8),
+        new_look=Look,
     )
 
 

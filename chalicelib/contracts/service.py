@@ -64,7 +64,7 @@ from chalicelib.kernel.facts import Fact
 from chalicelib.kernel.ids import keyed_id
 from chalicelib.kernel.money import Won
 from chalicelib.kernel.previews import HOLDS_FOR, Previews
-from chalicelib.kernel.tables import Write
+from chalicelib.kernel.tables import Rows, Write
 
 LONGEST_ID = 64
 PATIENCE = timedelta(seconds=3)
@@ -78,6 +78,8 @@ class Store(Protocol):
     and what is due, which may lag a moment."""
 
     def find(self, contract_id: str) -> Contract | None: ...
+    def found(self, look: Rows, contract_id: str) -> Callable[[], Contract | None]:
+        """As `find`, once `look` is fetched."""
 
     def sign(self, contract: Contract, fact: Fact) -> None:
         """AlreadySigned when there is a contract of that id."""
@@ -493,6 +495,17 @@ class ContractService(Struct, frozen=True):
 
     def admission(self, contract_id: str) -> Admission:
         return self._contract(contract_id).admission
+
+    def admitted(self, look: Rows, contract_id: str) -> Callable[[], Admission]:
+        """As `admission`, once `look` is fetched. UnknownContract."""
+        row = self.store.found(look, contract_id)
+
+        def admission() -> Admission:
+            if (contract := row()) is None:
+                raise UnknownContract()
+            return contract.admission
+
+        return admission
 
     def copy(self, contract_id: str) -> Contract:
         """All of it, for whoever writes it down; it has seen to whose it is."""

@@ -18,7 +18,7 @@ no condition, index or fact ever reads: erasing a person is one update that remo
 at rest.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -64,7 +64,7 @@ from chalicelib.kernel.clock import moment, stamp
 from chalicelib.kernel.deadlines import due_pages, shard_of
 from chalicelib.kernel.facts import Fact
 from chalicelib.kernel.settings import SETTINGS
-from chalicelib.kernel.tables import AllOrNothing, Item, Raw, Write, table_name
+from chalicelib.kernel.tables import AllOrNothing, Item, Raw, Rows, Write, table_name
 
 LISTED = ("contract_id", "state", "plan_id", "terms", "handover_at", "plate", "model")
 TIMES = (
@@ -172,6 +172,10 @@ class ContractStore:
     def find(self, contract_id: str) -> Contract | None:
         item = ContractItem.load(_pk(contract_id), "CONTRACT")
         return _contract(item) if item else None
+
+    def found(self, look: Rows, contract_id: str) -> Callable[[], Contract | None]:
+        row = look.row(ContractItem, _pk(contract_id), "CONTRACT")
+        return lambda: _contract(item) if (item := row()) else None
 
     def sign(self, contract: Contract, fact: Fact) -> None:
         write = AllOrNothing()

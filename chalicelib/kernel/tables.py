@@ -27,6 +27,9 @@ from chalicelib.kernel.errors import Busy, Conflict, Conflicted, HandoverError, 
 from chalicelib.kernel.facts import Fact
 from chalicelib.kernel.settings import SETTINGS
 
+Rows = Any
+"""A look as a service sees it: opened, handed to stores, fetched. Only stores say what to look for."""
+
 Write = Any
 """A transaction as a service sees it: opened, handed to stores, committed. Only stores look inside."""
 
@@ -240,22 +243,20 @@ def read_log(table: type[Item], log: str, after: int = 0, limit: int = 100) -> l
 class Look:
     """Rows of one or several tables in one call, each as every answered write left it; not all of one moment.
 
-    `row` says what to look for and gives the way to the found row (None when there is none) after `fetch`.
+    `row` says what to look for and gives the way to the found row (None when there is none); before `fetch`
+    that is a KeyError: what nobody has looked at must not be taken for absent.
     """
 
     def __init__(self) -> None:
-        self._wanted: dict[str, tuple[type[Item], list[Raw]]] = {}
-        self._found: dict[tuple[str, str, str], Raw] = {}
+        self._wanted: dict[str, dict[tuple[str, str], Raw]] = {}
+        self._found: dict[tuple[str, str, str], Raw | None] = {}
 
     def row(self, table: type[I], pk: str, sk: str) -> Callable[[], I | None]:
         name = table.Meta.table_name
-        key: Raw = {"pk": {"S": pk}, "sk": {"S": sk}}
-        _, keys = self._wanted.setdefault(name, (table, []))
-        if key not in keys:
-            keys.append(key)
+        self._wanted.setdefault(name, {})[pk, sk] = {"pk": {"S": pk}, "sk": {"S": sk}}
 
         def found() -> I | None:
-            raw = self._found.get((name, pk, sk))
+            raw = self._found[name, pk, sk]
             return table.from_raw_data(raw) if raw is not None else None
 
         return found
@@ -263,14 +264,17 @@ class Look:
     def fetch(self) -> None:
         """Busy when the table had no room for all of it, after some tries."""
         asked: Any = {
-            name: {"Keys": keys, "ConsistentRead": True} for name, (_, keys) in self._wanted.items()
+            name: {"Keys": [*rows.values()], "ConsistentRead": True} for name, rows in self._wanted.items()
         }
+        found: dict[tuple[str, str, str], Raw] = {}
         for attempt in range(1, LOOKS + 1):
             answer = client("dynamodb").batch_get_item(RequestItems=asked)
             for name, rows in answer["Responses"].items():
-                self._found |= {(name, row["pk"]["S"], row["sk"]["S"]): row for row in rows}
+                found |= {(name, row["pk"]["S"], row["sk"]["S"]): row for row in rows}
             asked = answer.get("UnprocessedKeys")
             if not asked:
+                wanted = ((name, *key) for name, rows in self._wanted.items() for key in rows)
+                self._found = {each: found.get(each) for each in wanted}
                 return
             time.sleep(random.uniform(0.2, 1) * FIRST_PAUSE_SECONDS * 2**attempt)
         raise Busy()

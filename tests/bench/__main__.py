@@ -110,12 +110,12 @@ def latency() -> Iterator[Figure]:
     from tests.bench.latency import measure
 
     it = measure()
-    for what, ours, bare in (
-        ("press to SENT, beside a Lambda that only publishes", it.our_sent, it.bare_sent),
-        ("press to SENT, beside one that makes our calls", it.our_sent, it.same_calls_sent),
-        ("press to the answer on record, beside two bare Lambdas", it.our_recorded, it.bare_recorded),
+    for what, ours, bare, goal in (
+        ("press to SENT, beside a Lambda that only publishes", it.our_sent, it.bare_sent, 1.3),
+        ("press to SENT, beside one that makes our calls", it.our_sent, it.same_calls_sent, None),
+        ("press to the answer on record, beside two bare Lambdas", it.our_recorded, it.bare_recorded, 1.3),
     ):
-        yield Figure(what, ours.median, bare.median, f"ms, median of {it.pairs}", 1.3)
+        yield Figure(what, ours.median, bare.median, f"ms, median of {it.pairs}", goal)
 
 
 def _people(stack: dict[str, Any]) -> list[tuple[str, str]]:

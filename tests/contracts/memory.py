@@ -31,7 +31,7 @@ from chalicelib.kernel.clock import stamp
 from chalicelib.kernel.deadlines import shard_of
 from chalicelib.kernel.facts import Fact
 from chalicelib.wiring import _BillingOfContracts
-from tests.memory import MemoryWrite
+from tests.memory import MemoryLook, MemoryWrite
 
 
 class MemoryContracts:
@@ -45,6 +45,9 @@ class MemoryContracts:
 
     def find(self, contract_id: str) -> Contract | None:
         return self.contracts.get(contract_id)
+
+    def found(self, look: MemoryLook, contract_id: str) -> Callable[[], Contract | None]:
+        return look.row(lambda: self.find(contract_id))
 
     def sign(self, contract: Contract, fact: Fact) -> None:
         write = MemoryWrite()

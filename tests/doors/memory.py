@@ -27,7 +27,7 @@ from chalicelib.doors.model import (
 )
 from chalicelib.kernel.audit import Head, Line, Private
 from chalicelib.kernel.facts import Fact
-from tests.memory import LOCK, MemoryLogs, MemoryWrite
+from tests.memory import LOCK, MemoryLogs, MemoryLook, MemoryWrite
 
 
 class MemoryDoors:
@@ -129,6 +129,9 @@ class MemoryDoors:
 
     def fleet_stop(self) -> Stop | None:
         return self.fleet
+
+    def fleet_stopped(self, look: MemoryLook) -> Callable[[], Stop | None]:
+        return look.row(self.fleet_stop)
 
     def end_of(self, log: str) -> tuple[Head, datetime | None]:
         lines = self.logs[log]

@@ -32,7 +32,7 @@ def test_a_command_costs_two_reads_and_two_writes_and_its_answer_one_read_and_on
 ) -> None:
     calls.clear()
     command = lasting.press(UNLOCK, "k1")
-    assert calls == ["Query", "TransactWriteItems", "GetItem", "TransactWriteItems"]
+    assert calls == ["Query", "TransactWriteItems", "BatchGetItem", "TransactWriteItems"]
     calls.clear()
     lasting.answer(command, Event.SUCCEEDED)
     assert calls == ["GetItem", "TransactWriteItems"]

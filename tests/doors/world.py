@@ -23,12 +23,15 @@ from chalicelib.doors.model import (
     car_key,
 )
 from chalicelib.doors.service import DoorDesk, DoorService, Store
+from chalicelib.doors.store import DoorStore
 from chalicelib.kernel.audit import Line
 from chalicelib.kernel.auth import Caller, Group
 from chalicelib.kernel.errors import Forbidden, HandoverError, NotFound, Unauthenticated
 from chalicelib.kernel.facts import Fact
+from chalicelib.kernel.tables import Look, Rows
 from infra.local.car import Unit
 from tests.conftest import NOON, Hands
+from tests.memory import MemoryLook
 
 MASTER = "a master secret of at least thirty-two characters"
 CAR = "car-0001"
@@ -99,9 +102,9 @@ class Holders:
         if contract_id != "con_1" or (caller.id != "kim" and Group.OPS not in caller.groups):
             raise NotFound()
 
-    def still(self, command: Command, at: datetime) -> HandoverError | None:
+    def still(self, look: Rows, command: Command) -> Callable[[datetime], HandoverError | None]:
         self.at_the_last_moment()
-        return self.ended.get(command.grant_id)
+        return lambda _: self.ended.get(command.grant_id)
 
 
 class Cars:
@@ -202,7 +205,10 @@ def world_of(
 ) -> World:
     """A car that is connected, and everybody who may use it."""
     air, holders, nonces = Air(), Holders(), itertools.count(1)
-    service = DoorService(store, holders, air, lambda: MASTER, clock, new_id, lambda: f"{next(nonces):016x}")
+    look = Look if isinstance(store, DoorStore) else MemoryLook
+    service = DoorService(
+        store, holders, air, lambda: MASTER, clock, new_id, lambda: f"{next(nonces):016x}", look
+    )
     desk = DoorDesk(store, Cars(), clock, new_id)
     world = World(service, desk, holders, store, air, clock, facts, refusals)
     world.connect()

@@ -11,9 +11,13 @@ from msgspec.structs import replace
 from chalicelib.contracts.model import phone_number, proven
 from chalicelib.kernel.auth import Caller, Group
 from chalicelib.kernel.clock import Clock
+from chalicelib.kernel.errors import HandoverError
+from chalicelib.kernel.tables import Look
 from chalicelib.smartkeys.model import Grant, Holder, Order, UnknownContract, UnknownHolder
 from chalicelib.smartkeys.service import SmartKeyService, Store
+from chalicelib.smartkeys.store import SmartKeyStore
 from tests.conftest import NOON
+from tests.memory import MemoryLook
 
 KEY = "not a real link key"
 BORN = "900115"
@@ -93,6 +97,9 @@ class Contracts:
         if contract_id not in self.known:
             raise UnknownContract()
         return self.known[contract_id]
+
+    def admitted(self, _: object, contract_id: str) -> Callable[[], Admission]:
+        return lambda: self.admission(contract_id)
 
     def change(self, contract_id: str = KIM, **changes: Any) -> None:
         self.known[contract_id] = dataclasses.replace(self.known[contract_id], **changes)
@@ -190,3 +197,25 @@ class OvertakenStore:
 
 def overtaken(service: SmartKeyService, read: str, act: Callable[[], object]) -> SmartKeyService:
     return replace(service, store=OvertakenStore(service.store, read, act))
+
+
+@dataclass(frozen=True)
+class Press:
+    """A command about to leave for Kim's car."""
+
+    grant_id: str
+    command_id: str = "cmd_1"
+    car_id: str = "car-0001"
+    action: str = "unlock"
+    contract_id: str = KIM
+
+
+def still(
+    service: SmartKeyService, press: Press, at: datetime, after_the_look: Callable[[], object] = lambda: None
+) -> HandoverError | None:
+    """What doors hears when it asks at the last moment."""
+    look: Any = Look() if isinstance(service.store, SmartKeyStore) else MemoryLook()
+    answer = service.still(look, press)
+    look.fetch()
+    after_the_look()
+    return answer(at)

@@ -1,5 +1,6 @@
 """The smart-key store in memory: the same promises as `chalicelib.smartkeys.store`, in dictionaries."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date, datetime
 
@@ -32,7 +33,7 @@ from chalicelib.smartkeys.model import (
     State,
     UnknownHolder,
 )
-from tests.memory import LOCK, MemoryLogs, MemoryWrite
+from tests.memory import LOCK, MemoryLogs, MemoryLook, MemoryWrite
 
 
 @dataclass(frozen=True)
@@ -64,6 +65,9 @@ class MemorySmartKeys:
 
     def grant(self, grant_id: str) -> Grant | None:
         return self.grants.get(grant_id)
+
+    def granted(self, look: MemoryLook, grant_id: str) -> Callable[[], Grant | None]:
+        return look.row(lambda: self.grant(grant_id))
 
     def latest(self, contract_id: str, holder: str) -> Grant | None:
         place = self.places.get((contract_id, holder))

@@ -31,13 +31,15 @@ from tests.smartkeys.examples import (
     LEE,
     OLGA,
     Contracts,
+    Press,
     admitted,
     code_of,
     order,
     overtaken,
     rescued,
+    still,
 )
-from tests.smartkeys.test_share import Press, gift
+from tests.smartkeys.test_share import gift
 
 Facts = Callable[[], list[Fact]]
 
@@ -57,9 +59,9 @@ def everybody(service: SmartKeyService) -> dict[str, Grant]:
 def test_r11_no_command_leaves_after_the_revocation(service: SmartKeyService) -> None:
     grant = rescued(service)
     token = service.exchange(code_of(service, grant), BORN, None)
-    assert service.still(Press(grant.grant_id), NOON) is None
+    assert still(service, Press(grant.grant_id), NOON) is None
     revoked = service.revoke(KIM, grant.grant_id, by="olga", reason="stolen phone")
-    assert isinstance(service.still(Press(grant.grant_id), NOON), GrantRevoked)
+    assert isinstance(still(service, Press(grant.grant_id), NOON), GrantRevoked)
     assert isinstance(service.holder(token, NOON).refusal, GrantRevoked)
     assert revoked.certain_at - revoked.revoked_at == COMMAND_LIFE
 
@@ -71,10 +73,10 @@ def test_revoking_promises_as_much_as_a_command_lives() -> None:
 @pytest.mark.parametrize("max_uses", [None, 3])
 def test_r11_a_revocation_between_two_looks_wins(service: SmartKeyService, max_uses: int | None) -> None:
     grant = service.issue(order(max_uses=max_uses)).grant
-    late = overtaken(service, "grant", lambda: service.revoke(KIM, grant.grant_id, by="olga"))
-    verdict = late.still(Press(grant.grant_id), NOON)
+    press, revoke = Press(grant.grant_id), lambda: service.revoke(KIM, grant.grant_id, by="olga")
+    verdict = still(service, press, NOON, after_the_look=revoke)
     assert isinstance(verdict, GrantRevoked) or max_uses is None
-    assert isinstance(service.still(Press(grant.grant_id), NOON), GrantRevoked)
+    assert isinstance(still(service, Press(grant.grant_id), NOON), GrantRevoked)
 
 
 def test_r11_codes_links_and_sessions_end_with_the_grant(service: SmartKeyService) -> None:
@@ -113,7 +115,7 @@ def test_r11_a_contract_that_ended_stops_commands_before_anybody_heard(service: 
     keys = everybody(service)
     assert isinstance(service.contracts, Contracts)
     service.contracts.change(open=False)
-    verdicts = {holder: service.still(Press(grant.grant_id), NOON) for holder, grant in keys.items()}
+    verdicts = {holder: still(service, Press(grant.grant_id), NOON) for holder, grant in keys.items()}
     assert isinstance(verdicts["customer"], GrantRevoked)
     assert isinstance(verdicts["2"], GrantRevoked)
     assert verdicts["staff:olga"] is None
@@ -127,7 +129,7 @@ def test_r11_a_driver_no_longer_named_loses_the_key_and_gets_no_other(service: S
     with pytest.raises((UnknownHolder, GrantMoved)):
         late.issue(order("o2", holder="2"))
     service.contracts.change(drivers=(named[0], named[2]))
-    assert isinstance(service.still(Press(keys["2"].grant_id), NOON), GrantRevoked)
+    assert isinstance(still(service, Press(keys["2"].grant_id), NOON), GrantRevoked)
     assert (service.dismiss(KIM, "2"), service.dismiss(KIM, "9")) == (0, 0)
     assert (states(service)["2"], states(service)["customer"]) == (State.REVOKED, State.LIVE)
     with pytest.raises(UnknownHolder):
@@ -150,7 +152,7 @@ def test_r11_a_gift_is_no_longer_than_what_its_giver_has_left(service: SmartKeyS
     token = service.exchange(code_of(service, given), BORN, None)
     service.issue(order("o2", not_after=NOON + timedelta(days=1)))
     clock.move(hours=25)
-    assert isinstance(service.still(Press(given.grant_id), clock()), GrantExpired)
+    assert isinstance(still(service, Press(given.grant_id), clock()), GrantExpired)
     assert isinstance(service.holder(token, clock()).refusal, GrantExpired)
 
 
@@ -190,11 +192,11 @@ def test_after_a_swap_the_same_key_opens_the_new_car_and_only_that(
     assert isinstance(service.contracts, Contracts)
     service.contracts.change(car_id="car-0009")
     press = Press(keys["customer"].grant_id)
-    assert isinstance(service.still(press, NOON), GrantRevoked)
+    assert isinstance(still(service, press, NOON), GrantRevoked)
     assert (service.follow(KIM), service.follow(KIM)) == (3, 0)
     assert admitted(service, token, NOON).car_id == "car-0009"
-    assert isinstance(service.still(press, NOON), GrantRevoked)
-    assert service.still(Press(press.grant_id, car_id="car-0009"), NOON) is None
+    assert isinstance(still(service, press, NOON), GrantRevoked)
+    assert still(service, Press(press.grant_id, car_id="car-0009"), NOON) is None
     assert len(facts()) == told
 
 
@@ -210,7 +212,7 @@ def test_what_ended_by_itself_needs_no_end(service: SmartKeyService, clock: Hand
     grant = rescued(service)
     clock.move(days=8)
     assert service.end(KIM, "ContractClosed", clock()) == 0
-    assert isinstance(service.still(Press(grant.grant_id), clock()), GrantExpired)
+    assert isinstance(still(service, Press(grant.grant_id), clock()), GrantExpired)
 
 
 @pytest.mark.parametrize("service", ["dynamodb"], indirect=True)

@@ -11,9 +11,20 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 from chalicelib.kernel.errors import HandoverError
 from chalicelib.smartkeys.model import LINK_TRIES, ProofWrong, State
 from tests.conftest import Hands
-from tests.smartkeys.examples import BORN, HANA, KIM, PHONE, Contracts, admitted, order, service_on
+from tests.smartkeys.examples import (
+    BORN,
+    HANA,
+    KIM,
+    PHONE,
+    Contracts,
+    Press,
+    admitted,
+    order,
+    service_on,
+    still,
+)
 from tests.smartkeys.memory import MemorySmartKeys
-from tests.smartkeys.test_share import Press, gift
+from tests.smartkeys.test_share import gift
 
 causes = some.sampled_from(["evt_late", "evt_wrong_key", "evt_wrong_address", "evt_late_again"])
 numbers = some.integers(0, 3)
@@ -112,7 +123,11 @@ class Histories(RuleBasedStateMachine):
         grants = {grant.grant_id: grant for grant in self.service.of_contract(KIM)}
         for grant in grants.values():
             if grant.given_by and grants[grant.given_by].state != State.LIVE:
-                assert self.service.still(Press(grant.grant_id, car_id=grant.car_id), self.clock())
+                assert still(
+                    self.service,
+                    Press(grant.grant_id, car_id=grant.car_id, contract_id=grant.contract_id),
+                    self.clock(),
+                )
 
     @invariant()
     def every_log_is_whole(self) -> None:

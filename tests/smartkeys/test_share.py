@@ -2,7 +2,6 @@
 
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Any
 
@@ -48,10 +47,12 @@ from tests.smartkeys.examples import (
     PHONE_2,
     Bills,
     Contracts,
+    Press,
     admitted,
     code_of,
     order,
     rescued,
+    still,
 )
 
 Facts = Callable[[], list[Fact]]
@@ -63,16 +64,6 @@ def gift(name: str = "g1", **changes: Any) -> Order:
     """What Kim gives driver 2 for three days."""
     plain = order(name, holder="2", issuer="kim", reason="shared", shared=True)
     return replace(plain, not_after=NOON + timedelta(days=3), **changes)
-
-
-@dataclass(frozen=True)
-class Press:
-    """A command about to leave for Kim's car."""
-
-    grant_id: str
-    command_id: str = "cmd_1"
-    car_id: str = "car-0001"
-    action: str = "unlock"
 
 
 def test_r10_a_driver_gets_a_grant_and_a_link_of_their_own(service: SmartKeyService, facts: Facts) -> None:
@@ -299,32 +290,32 @@ def test_r10_a_key_for_so_many_uses_opens_no_oftener(service: SmartKeyService) -
     grant = service.issue(order(max_uses=2)).grant
     with ThreadPoolExecutor(8) as presses:
         verdicts = list(
-            presses.map(lambda n: service.still(Press(grant.grant_id, f"cmd_{n}"), NOON), range(8))
+            presses.map(lambda n: still(service, Press(grant.grant_id, f"cmd_{n}"), NOON), range(8))
         )
     assert verdicts.count(None) == 2
     assert {type(verdict) for verdict in verdicts} == {type(None), GrantUsedUp}
-    assert service.still(Press(grant.grant_id, action="lock"), NOON) is None
+    assert still(service, Press(grant.grant_id, action="lock"), NOON) is None
 
 
 def test_a_use_that_opened_nothing_comes_back_and_one_that_did_not_never(service: SmartKeyService) -> None:
     grant = service.issue(order(max_uses=1)).grant
     press = Press(grant.grant_id)
     for state in ("NOT_SENT", "REJECTED", "FAILED"):
-        assert [service.still(press, NOON) for _ in range(2)] == [None, None]
+        assert [still(service, press, NOON) for _ in range(2)] == [None, None]
         for _ in range(2):
             service.settled(grant.grant_id, "unlock", state, NOON, press.command_id)
-    assert service.still(press, NOON) is None
+    assert still(service, press, NOON) is None
     for state in ("UNKNOWN", "UNKNOWN_FINAL", "SUCCEEDED"):
         service.settled(grant.grant_id, "unlock", state, NOON, press.command_id)
-    assert isinstance(service.still(Press(grant.grant_id, "cmd_2"), NOON), GrantUsedUp)
+    assert isinstance(still(service, Press(grant.grant_id, "cmd_2"), NOON), GrantUsedUp)
     assert service.of_contract(KIM)[0].uses_left == 0
 
 
 def test_a_new_number_of_uses_begins_anew(service: SmartKeyService) -> None:
     grant = service.issue(order(max_uses=1)).grant
-    assert service.still(Press(grant.grant_id), NOON) is None
+    assert still(service, Press(grant.grant_id), NOON) is None
     service.issue(order("o2", max_uses=1))
-    assert service.still(Press(grant.grant_id, "cmd_2"), NOON) is None
+    assert still(service, Press(grant.grant_id, "cmd_2"), NOON) is None
 
 
 def test_an_incident_never_shortens_a_key_and_sends_one_link(service: SmartKeyService, facts: Facts) -> None:

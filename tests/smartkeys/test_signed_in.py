@@ -17,8 +17,8 @@ from chalicelib.smartkeys.model import (
 )
 from chalicelib.smartkeys.service import SmartKeyService
 from tests.conftest import NOON, Hands
-from tests.smartkeys.examples import DUL, HANA, KIM, OLGA, Contracts, order, rescued
-from tests.smartkeys.test_share import Press, gift
+from tests.smartkeys.examples import DUL, HANA, KIM, OLGA, Contracts, Press, order, rescued, still
+from tests.smartkeys.test_share import gift
 
 
 def test_the_customer_acts_by_their_own_key_as_proven_as_their_sign_in(service: SmartKeyService) -> None:
@@ -93,7 +93,7 @@ def test_what_was_ended_of_staff_stays_so_for_the_quarter(service: SmartKeyServi
     holder = service.holder_of(KIM, OLGA, "bag in the boot", NOON)
     service.revoke(KIM, holder.grant_id, by="boss")
     assert isinstance(service.holder_of(KIM, OLGA, "again", NOON).refusal, GrantRevoked)
-    assert isinstance(service.still(Press(holder.grant_id), NOON), GrantRevoked)
+    assert isinstance(still(service, Press(holder.grant_id), NOON), GrantRevoked)
 
 
 def test_staff_open_no_car_that_has_gone_to_another_contract(service: SmartKeyService) -> None:
@@ -101,7 +101,7 @@ def test_staff_open_no_car_that_has_gone_to_another_contract(service: SmartKeySe
     service.contracts.change(open=False)
     known = service.holder_of(KIM, OLGA, "recover the car", NOON)
     service.contracts.change(holds=False)
-    assert isinstance(service.still(Press(known.grant_id), NOON), GrantRevoked)
+    assert isinstance(still(service, Press(known.grant_id), NOON), GrantRevoked)
     with pytest.raises(ContractOver):
         service.holder_of(KIM, replace(OLGA, id="otto"), "recover the car", NOON)
 

@@ -11,7 +11,6 @@ from msgspec.structs import replace
 from chalicelib.doors.model import (
     SETTLED,
     Ack,
-    Action,
     ActionNotGranted,
     Asked,
     Attempt,
@@ -54,7 +53,7 @@ from chalicelib.kernel.clock import Clock, stamp
 from chalicelib.kernel.errors import Busy, HandoverError, KeyReused
 from chalicelib.kernel.facts import Fact
 from chalicelib.kernel.ids import keyed_id
-from chalicelib.kernel.tables import LogMoved
+from chalicelib.kernel.tables import LogMoved, Rows
 
 LOOKS = 4
 """How often somebody who lost a race looks again before giving up."""
@@ -70,6 +69,7 @@ class DoorService(Struct, frozen=True):
     now: Clock
     new_id: Callable[[str], str]
     new_nonce: Callable[[], str]
+    new_look: Callable[[], Rows]
 
     def send(self, token: str | None, asked: Asked, key: str) -> Sent:
         """The same key always means the same command, and is published at most once."""
@@ -183,9 +183,10 @@ class DoorService(Struct, frozen=True):
 
     def _published(self, command: Command, payload: bytes) -> tuple[Event, Reason | None]:
         """Fleet and grant are asked for at the last moment, and nothing goes out without life left."""
-        stop = self.store.fleet_stop() if command.action is not Action.LOCK else None
-        ended = halted(command.action, stop) or self.holders.still(command, self.now())
-        if ended is not None:
+        look = self.new_look()
+        stop, still = self.store.fleet_stopped(look), self.holders.still(look, command)
+        look.fetch()
+        if ended := halted(command.action, stop()) or still(self.now()):
             return Event.WITHHELD, reason_of(ended.code)
         seconds = command.seconds_left(self.now())
         if seconds == 0:

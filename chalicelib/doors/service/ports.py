@@ -1,6 +1,6 @@
 """What doors asks of others, in its own words."""
 
-from collections.abc import Collection, Iterable
+from collections.abc import Callable, Collection, Iterable
 from datetime import datetime
 from typing import Protocol
 
@@ -9,6 +9,7 @@ from chalicelib.kernel.audit import Head, Line, Private
 from chalicelib.kernel.auth import Caller
 from chalicelib.kernel.errors import HandoverError
 from chalicelib.kernel.facts import Fact
+from chalicelib.kernel.tables import Rows
 
 
 class Holder(Protocol):
@@ -48,9 +49,9 @@ class Holders(Protocol):
     def sees(self, contract_id: str, caller: Caller, at: datetime) -> None:
         """Returns when the caller may know what became of the contract's commands."""
 
-    def still(self, command: Command, at: datetime) -> HandoverError | None:
-        """Why its grant cannot be used any more, asked again right before the publish; where uses are
-        counted, this is one, and a CommandSettled that tells of none gives it back."""
+    def still(self, look: Rows, command: Command) -> Callable[[datetime], HandoverError | None]:
+        """Once `look` is fetched: why its grant cannot be used any more. Asked right before the publish;
+        where uses are counted, this is one, and a CommandSettled that tells of none gives it back."""
 
 
 class Cars(Protocol):
@@ -70,7 +71,8 @@ class Store(Protocol):
 
     def car(self, car_id: str) -> Car: ...
 
-    def fleet_stop(self) -> Stop | None: ...
+    def fleet_stopped(self, look: Rows) -> Callable[[], Stop | None]:
+        """Whether all cars are stopped, once `look` is fetched."""
 
     def command(self, command_id: str) -> Command | None:
         """The command of this key: its own, or the one it joined."""

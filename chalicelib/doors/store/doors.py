@@ -51,7 +51,7 @@ from chalicelib.kernel.audit import About, Head, Line, Private, line_after
 from chalicelib.kernel.clock import KST, stamp
 from chalicelib.kernel.errors import Busy, Conflict
 from chalicelib.kernel.facts import Fact
-from chalicelib.kernel.tables import AllOrNothing, LogMoved, Raw, read_log
+from chalicelib.kernel.tables import AllOrNothing, LogMoved, Look, Raw, Rows, read_log
 
 DUE_PAGE = 250
 MAX_NAME = 128
@@ -197,8 +197,14 @@ class DoorStore:
         return True
 
     def fleet_stop(self) -> Stop | None:
-        item = CarItem.load("FLEET", "STOP")
-        return stop_of(item.stopped) if item is not None else None
+        look = Look()
+        stopped = self.fleet_stopped(look)
+        look.fetch()
+        return stopped()
+
+    def fleet_stopped(self, look: Rows) -> Callable[[], Stop | None]:
+        row = look.row(CarItem, "FLEET", "STOP")
+        return lambda: stop_of(item.stopped) if (item := row()) is not None else None
 
     def end_of(self, log: str) -> tuple[Head, datetime | None]:
         row = head_row(log)

@@ -1,11 +1,12 @@
 """What smart keys need of others: their table, contracts and people, and how a car is."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import date, datetime
 from typing import Protocol
 
 from chalicelib.kernel.audit import Line
 from chalicelib.kernel.facts import Fact
+from chalicelib.kernel.tables import Rows
 from chalicelib.smartkeys.model import Asks, Car, CarState, Driver, Entry, Grant, Link, Order, Person, Session
 
 
@@ -35,6 +36,9 @@ class Contracts(Protocol):
     """`proves` compares in constant time. Unknown contracts, holders and cars raise NotFound."""
 
     def admission(self, contract_id: str) -> Admission: ...
+    def admitted(self, look: Rows, contract_id: str) -> Callable[[], Admission]:
+        """As `admission`, once `look` is fetched."""
+
     def party(self, contract_id: str, holder: str) -> Party: ...
     def proves(self, contract_id: str, holder: str, proof: str) -> bool: ...
     def car(self, car_id: str) -> Car: ...
@@ -61,6 +65,8 @@ class Command(Protocol):
     @property
     def grant_id(self) -> str: ...
     @property
+    def contract_id(self) -> str: ...
+    @property
     def car_id(self) -> str: ...
     @property
     def action(self) -> str: ...
@@ -77,6 +83,9 @@ class Store(Protocol):
         """The fingerprint it came with, and the grant it became or joined."""
 
     def grant(self, grant_id: str) -> Grant | None: ...
+    def granted(self, look: Rows, grant_id: str) -> Callable[[], Grant | None]:
+        """As `grant`, once `look` is fetched."""
+
     def latest(self, contract_id: str, holder: str) -> Grant | None: ...
     def latest_of(self, contract_id: str) -> list[Grant]:
         """One for each holder."""

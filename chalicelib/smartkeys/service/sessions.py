@@ -1,5 +1,6 @@
 """Through a link into a session, and who a session or a sign-in is to a car."""
 
+from collections.abc import Callable
 from contextlib import suppress
 from datetime import datetime
 
@@ -8,6 +9,7 @@ from msgspec.structs import replace
 from chalicelib.kernel.auth import Caller, Group
 from chalicelib.kernel.errors import HandoverError
 from chalicelib.kernel.ids import keyed_id
+from chalicelib.kernel.tables import Rows
 from chalicelib.smartkeys.model import (
     CUSTOMER,
     PROOF_HOLDS,
@@ -39,7 +41,7 @@ from chalicelib.smartkeys.model import (
 )
 from chalicelib.smartkeys.service.grants import while_it_moves
 from chalicelib.smartkeys.service.links import Links
-from chalicelib.smartkeys.service.ports import Command
+from chalicelib.smartkeys.service.ports import Admission, Command
 
 
 class SmartKeyService(Links, frozen=True):
@@ -201,14 +203,20 @@ class SmartKeyService(Links, frozen=True):
         if Group.OPS not in caller.groups:
             self._asker(admission, caller)
 
-    def still(self, command: Command, at: datetime) -> HandoverError | None:
-        """Whether its grant may send it, asked right before it leaves; None: it may.
+    def still(self, look: Rows, command: Command) -> Callable[[datetime], HandoverError | None]:
+        """Whether its grant may send it, asked right before it leaves, once `look` is fetched; None: it may.
 
         Its contract is asked too: what ended there ends here at once, also while the fact is on its way. A
         grant with so many uses spends one here on an UNLOCK, and gets it back when that opened nothing.
         """
-        grant = self.store.grant(command.grant_id)
-        if grant is None or not self._still_admitted(grant, command.car_id):
+        grant = self.store.granted(look, command.grant_id)
+        admission = self.contracts.admitted(look, command.contract_id)
+        return lambda at: self._still(command, grant(), admission(), at)
+
+    def _still(
+        self, command: Command, grant: Grant | None, admission: Admission, at: datetime
+    ) -> HandoverError | None:
+        if grant is None or not self._admits(admission, grant, command.car_id):
             return GrantRevoked()
         refusal = self._refusal(grant, at)
         if refusal or grant.max_uses is None or command.action != UNLOCK:
@@ -224,8 +232,7 @@ class SmartKeyService(Links, frozen=True):
         giver = self.store.grant(grant.given_by) if grant.given_by else None
         return grant.refusal(at) or (giver.refusal(at) if giver else None)
 
-    def _still_admitted(self, grant: Grant, car_id: str) -> bool:
-        admission = self.contracts.admission(grant.contract_id)
+    def _admits(self, admission: Admission, grant: Grant, car_id: str) -> bool:
         if not car_id == grant.car_id == admission.car_id:
             return False
         if grant.kind is Kind.STAFF:

@@ -1,6 +1,6 @@
 """Grants, their holders and their logs."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from datetime import date, datetime
 from typing import Any
@@ -13,7 +13,7 @@ from chalicelib.kernel.audit import Line
 from chalicelib.kernel.clock import stamp
 from chalicelib.kernel.errors import HandoverError
 from chalicelib.kernel.facts import Fact
-from chalicelib.kernel.tables import AllOrNothing, Raw, read_log
+from chalicelib.kernel.tables import AllOrNothing, Raw, Rows, read_log
 from chalicelib.smartkeys.model import (
     AlreadyIssued,
     AlreadySent,
@@ -67,6 +67,10 @@ class GrantStore:
     def grant(self, grant_id: str) -> Grant | None:
         item = GrantItem.load(f"GRANT#{grant_id}", "GRANT")
         return grant_of(item) if item else None
+
+    def granted(self, look: Rows, grant_id: str) -> Callable[[], Grant | None]:
+        row = look.row(GrantItem, f"GRANT#{grant_id}", "GRANT")
+        return lambda: grant_of(item) if (item := row()) else None
 
     def latest(self, contract_id: str, holder: str) -> Grant | None:
         item = HolderItem.load(f"CONTRACT#{contract_id}", f"HOLDER#{holder}")

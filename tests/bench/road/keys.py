@@ -1,5 +1,6 @@
 """The people's keys in a world: a plain book of grants, or the real smart keys on their memory store."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any, Protocol
@@ -7,6 +8,7 @@ from typing import Any, Protocol
 from chalicelib.contracts.model import phone_number, proven
 from chalicelib.doors.model import Action, Command
 from chalicelib.kernel.errors import Forbidden, HandoverError, Unauthenticated
+from chalicelib.kernel.tables import Rows
 from chalicelib.smartkeys.model import Order
 from chalicelib.smartkeys.service import SmartKeyService
 from tests.bench.road.lambdas import Lambdas, Port
@@ -53,7 +55,7 @@ class Keys(Protocol):
 
     def revoke(self, grant_id: str) -> None: ...
     def holder(self, token: str | None, at: datetime) -> Any: ...
-    def still(self, command: Command, at: datetime) -> HandoverError | None: ...
+    def still(self, look: Rows, command: Command) -> Callable[[datetime], HandoverError | None]: ...
 
 
 class Grants:
@@ -76,8 +78,9 @@ class Grants:
         grant = self.by_name[token]
         return replace(grant, refusal=GrantRevoked()) if grant.grant_id in self.revoked else grant
 
-    def still(self, command: Command, at: datetime) -> HandoverError | None:
-        return GrantRevoked() if command.grant_id in self.revoked else None
+    def still(self, look: Rows, command: Command) -> Callable[[datetime], HandoverError | None]:
+        revoked = look.row(lambda: command.grant_id in self.revoked)
+        return lambda _: GrantRevoked() if revoked() else None
 
     def revoke(self, grant_id: str) -> None:
         self.revoked.add(grant_id)
@@ -149,8 +152,8 @@ class SmartKeys:
     def holder(self, token: str | None, at: datetime) -> Any:
         return self._service.holder(self._sessions.get(token or ""), at)
 
-    def still(self, command: Command, at: datetime) -> HandoverError | None:
-        return self._service.still(command, at)
+    def still(self, look: Rows, command: Command) -> Callable[[datetime], HandoverError | None]:
+        return self._service.still(look, command)
 
     def revoke(self, grant_id: str) -> None:
         contract_id = next(contract for grant, contract, _ in self._who.values() if grant == grant_id)

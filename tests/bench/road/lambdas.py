@@ -18,6 +18,7 @@ from chalicelib.doors.model import NotAccepted, PerhapsAccepted
 from chalicelib.kernel.errors import Busy, HandoverError
 from tests.bench.road.hours import Hours, Promise
 from tests.conftest import NOON
+from tests.memory import MemoryLook
 
 TIMEOUT_MS = 29_000
 """Then a Lambda is killed, wherever it stands."""
@@ -218,3 +219,14 @@ class Port:
 
         setattr(self, method, crossed)
         return crossed
+
+
+class Look(MemoryLook):
+    """One call, and one boundary, for all that is looked at."""
+
+    def __init__(self, lambdas: Lambdas) -> None:
+        super().__init__()
+        self._lambdas = lambdas
+
+    def fetch(self) -> None:
+        self._lambdas.cross("look.fetch", super().fetch, ())

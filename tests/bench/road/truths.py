@@ -184,7 +184,7 @@ def executed_after_stop(world: World) -> Found:
     for stop in world.seen.stops:
         concerned = (stop.car_id,) if stop.car_id else tuple(world.cars)
         for it in world.seen.publishes:
-            given = world.seen.histories[it.command_id][0][0] if stop.car_id else it.fleet_looked
+            given = world.seen.histories[it.command_id][0][0] if stop.car_id else it.looked
             if it.car_id in concerned and it.action != "lock" and stop.since <= given < stop.until:
                 yield f"{it.command_id} {stop}"
         for each in executions(world):

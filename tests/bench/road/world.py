@@ -20,7 +20,7 @@ from infra.local.car import Unit
 from tests.bench.road.air import EPOCH_MS, Broker, Car, Nature, natures
 from tests.bench.road.hours import Hours
 from tests.bench.road.keys import Grant, Keys, SmartKeys
-from tests.bench.road.lambdas import Crashed, Lambdas, Plan, Port, Run, Weather
+from tests.bench.road.lambdas import Crashed, Lambdas, Look, Plan, Port, Run, Weather
 from tests.doors.memory import MemoryDoors
 
 MASTER = "a master secret of at least thirty-two characters"
@@ -52,8 +52,8 @@ class Kit:
 
 @dataclass(frozen=True)
 class Publish:
-    """`looked`: when the run's last call before the publish began; `asked_last`: it asked for the grant, the
-    one before, begun at `fleet_looked`, for the stop of all. `recorded`: its line was there before."""
+    """`looked`: when the run's last call before the publish began; `asked_last`: it asked for the grant and
+    for the stop of all. `recorded`: its line was there before."""
 
     command_id: str
     grant_id: str
@@ -62,7 +62,6 @@ class Publish:
     counter: int
     looked: int
     asked_last: bool
-    fleet_looked: int
     begun: int
     at: int
     recorded: bool
@@ -130,6 +129,7 @@ class World:
             self.lambdas.clock,
             lambda prefix: f"{prefix}_{next(ids)}",
             lambda: f"{next(nonces):016x}",
+            lambda: Look(self.lambdas),
         )
         self.staff = Port("grants", self.keys, self.lambdas)
         self.desk = DoorDesk(
@@ -255,10 +255,7 @@ class World:
         car_id, payload, _ = args
         it = json.loads(payload)
         calls = [each for each in run.calls if not each[0].startswith("keys.")]
-        names = [name for name, _ in calls[-3:-1]]
-        looks = (
-            ["store.fleet_stop", "grants.still"] if it["action"] != "lock" else [*names[:1], "grants.still"]
-        )
+        (last, looked) = calls[-2]
         log = self.store.logs[car_id]
         recorded = (
             len(log) >= it["counter"] and log[it["counter"] - 1].about["command_id"] == it["command_id"]
@@ -270,9 +267,8 @@ class World:
                 car_id,
                 it["action"],
                 it["counter"],
-                calls[-2][1],
-                names == looks,
-                calls[-3][1],
+                looked,
+                last == "look.fetch",
                 begun,
                 self.hours.now,
                 recorded,
