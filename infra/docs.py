@@ -76,7 +76,7 @@ QUERY = {
     ],
     "GET /v1/ops/fleet/log": PAGE,
     "GET /v1/ops/contracts/{contract_id}/smart-keys/{grant_id}/log": PAGE,
-    "DELETE /v1/ops/contracts/{contract_id}/smart-keys/{grant_id}": [REASON],
+    "DELETE /v1/ops/contracts/{contract_id}/smart-keys/{grant_id}": [{**REASON, "required": False}],
     "DELETE /v1/ops/cars/{car_id}/stop": [REASON],
     "DELETE /v1/ops/fleet/stop": [REASON],
     "DELETE /v1/ops/cars/{car_id}/unit": [

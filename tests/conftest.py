@@ -24,11 +24,15 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import hypothesis
 import pytest
 import yaml
 
 from chalicelib.kernel import aws
 from tests.strict import create, strict
+
+hypothesis.settings.register_profile("house", deadline=None)  # a busy machine proves nothing wrong
+hypothesis.settings.load_profile("house")
 
 ROOT = Path(__file__).parent.parent
 NOON = datetime(2026, 3, 2, 3, 0, tzinfo=UTC)

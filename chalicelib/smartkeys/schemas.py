@@ -22,7 +22,6 @@ from chalicelib.smartkeys.model import (
     OpenKey,
     Order,
     Person,
-    ReasonNeeded,
     Revoked,
     mark_of,
 )
@@ -217,11 +216,9 @@ class RevokedView(Struct, frozen=True):
         return cls(revoked.grant_id, revoked.revoked_at, revoked.certain_at)
 
 
-def reason_of(query: Mapping[str, str]) -> str:
-    reason = query.get("reason", "").strip()[:MOST_REASON]
-    if not reason:
-        raise ReasonNeeded()
-    return reason
+def reason_of(query: Mapping[str, str]) -> str | None:
+    """Asked for and not insisted on: nothing may stand in the way of ending a smart key."""
+    return query.get("reason", "").strip()[:MOST_REASON] or None
 
 
 class GrantView(Struct, frozen=True):

@@ -10,7 +10,7 @@ import boto3
 IOT: Any = boto3.client("iot-data")
 DYNAMODB: Any = boto3.client("dynamodb")
 TABLE = "local-bench"
-READS_BEFORE, READS_AFTER = 2, 3
+READS_BEFORE, READS_AFTER = 2, 1
 
 
 def publish(event: dict[str, Any], _: Any) -> dict[str, Any]:

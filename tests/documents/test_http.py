@@ -123,7 +123,7 @@ def test_another_s_documents_are_not_there(api: Api, contract_id: str) -> None:
         (b"", 400, "EMPTY_PAPER"),
         (b"<html>", 415, "UNKNOWN_PAPER"),
         (JPEG.ljust(200_001), 413, "PAPER_TOO_LARGE"),
-        (JPEG.ljust(300_000), 413, "TOO_LARGE"),
+        (JPEG.ljust(600_000), 413, "TOO_LARGE"),
     ],
 )
 @pytest.mark.usefixtures("s3")
