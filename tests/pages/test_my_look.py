@@ -47,6 +47,9 @@ def test_a_paper_that_is_not_there_leaves_no_empty_tab(page: Page, site: Site) -
     enter(page, site, f"#{ID}/documents")
     page.get_by_role("button", name="열기").click()
     expect(page.locator(".whole")).to_contain_text("아직 서류가 없어요")
+    for tab in page.context.pages[1:]:
+        if not tab.is_closed():
+            tab.wait_for_event("close")
     assert len(page.context.pages) == 1
 
 
