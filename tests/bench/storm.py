@@ -114,12 +114,12 @@ def counted() -> Iterator[list[Call]]:
     calls: list[Call] = []
 
     def note(params: dict[str, Any], model: Any, **_: Any) -> None:
-        calls.append(Call("dynamodb", model.name, params, {}))
+        calls.append(Call("dynamodb", model.name, json.loads(params["body"]), {}))
 
     events = aws.client("dynamodb").meta.events
-    events.register("provide-client-params.dynamodb", note)
+    events.register("before-call.dynamodb", note)
     yield calls
-    events.unregister("provide-client-params.dynamodb", note)
+    events.unregister("before-call.dynamodb", note)
 
 
 def outcome(store: Any, names: list[str]) -> tuple[int, int, int]:

@@ -26,9 +26,10 @@ def wire(case: Case) -> None:
 
 
 def _key(operation: str, arguments: dict[str, Any]) -> str:
-    if operation not in ("GetItem", "Query"):
+    if operation not in ("GetItem", "BatchGetItem", "Query"):
         return operation
-    what = arguments.get("Key") or arguments.get("ExpressionAttributeValues")
+    told = ("Key", "RequestItems", "ExpressionAttributeValues")
+    what = next(arguments[name] for name in told if name in arguments)
     return f"{operation} {arguments.get('TableName')} {sorted(str(what))}"
 
 
