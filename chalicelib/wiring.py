@@ -308,6 +308,13 @@ def appointments() -> "AppointmentService":
     )
 
 
+class _RegisteredCars:
+    """Only operations name a car by themselves; no command and no enrolment loads contracts for it."""
+
+    def exists(self, car_id: str) -> None:
+        contracts().car(car_id)
+
+
 class _SmartKeysOfDoors:
     """smartkeys asks doors about cars in turn, and cars need no smart key: built when a person asks."""
 
@@ -345,19 +352,12 @@ def doors() -> "DoorService":
     )
 
 
-class _CarsOfDoors:
-    """Only operations name a car by themselves."""
-
-    def exists(self, car_id: str) -> None:
-        contracts().car(car_id)
-
-
 @functools.cache
 def door_desk() -> "DoorDesk":
     from chalicelib.doors.service import DoorDesk
     from chalicelib.doors.store import DoorStore
 
-    return DoorDesk(DoorStore(), _CarsOfDoors(), now=utc_now, new_id=new_id)
+    return DoorDesk(DoorStore(), _RegisteredCars(), now=utc_now, new_id=new_id)
 
 
 class _DoorsOfSmartKeys:
@@ -574,13 +574,6 @@ def documents() -> "DocumentService":
     return DocumentService(DocumentStore(), files, _ContractsOfDocuments(), now=utc_now, new_id=new_id)
 
 
-class _CarsOfDevices:
-    """Only operations name a car; a unit never does, so enrolling one loads no contract."""
-
-    def exists(self, car_id: str) -> None:
-        contracts().car(car_id)
-
-
 @functools.cache
 def devices() -> "DeviceService":
     from chalicelib.devices.gateway import IotRegistry
@@ -591,7 +584,7 @@ def devices() -> "DeviceService":
     registry = IotRegistry(functools.partial(client, "iot"), functools.partial(client, "iot-data"))
     return DeviceService(
         DeviceStore(),
-        _CarsOfDevices(),
+        _RegisteredCars(),
         registry,
         code_key=functools.partial(secrets().text, "enrolment-key"),
         command_key=lambda car_id: car_key(secrets().text("command-key"), car_id),

@@ -7,8 +7,8 @@ import msgspec
 from msgspec import Meta, Struct
 
 from chalicelib.devices.model import Admission, Attempt, Certificate, Connection, Ordered, Shown, State, Why
-from chalicelib.kernel.audit import About, Line
 from chalicelib.kernel.errors import Malformed
+from chalicelib.kernel.logs import LogLineView
 
 Serial = Annotated[
     str, Meta(pattern=r"^[A-Za-z0-9._-]{4,64}$(?!\n)", description="As it is engraved on the unit.")
@@ -59,21 +59,6 @@ class CertificateView(Struct, frozen=True):
         )
 
 
-class UnitLineView(Struct, frozen=True):
-    """`mark` chains a line to the one before it."""
-
-    no: int
-    at: datetime
-    what: str
-    who: str
-    about: About
-    mark: str
-
-    @classmethod
-    def of(cls, line: Line) -> "UnitLineView":
-        return cls(line.no, line.at, line.what, line.who, line.about, line.mark)
-
-
 class UnitView(Struct, frozen=True):
     """`serial`: of the unit in the car or ordered for it. `open_until`: so long its code still works."""
 
@@ -81,7 +66,7 @@ class UnitView(Struct, frozen=True):
     serial: str | None
     open_until: datetime | None
     certificates: list[CertificateView]
-    log: list[UnitLineView]
+    log: list[LogLineView]
 
     @classmethod
     def of(cls, shown: Shown) -> "UnitView":
@@ -92,7 +77,7 @@ class UnitView(Struct, frozen=True):
             unit.serial,
             enrolment.expires_at if enrolment is not None and unused else None,
             [CertificateView.of(each) for each in unit.certificates],
-            [UnitLineView.of(line) for line in shown.lines],
+            [LogLineView.of(line) for line in shown.lines],
         )
 
 

@@ -1,7 +1,5 @@
 """What goes in and out: HTTP answers, the three MQTT messages (docs/asyncapi.yaml), published facts."""
 
-import re
-from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any, Literal
 
@@ -16,7 +14,6 @@ from chalicelib.doors.model import (
     Asked,
     Command,
     Event,
-    LogPage,
     Origin,
     Presence,
     Reading,
@@ -26,8 +23,6 @@ from chalicelib.doors.model import (
     Stop,
     reason_of,
 )
-from chalicelib.kernel.errors import Malformed
-from chalicelib.kernel.tables import cursor, position
 
 Id = Annotated[str, Meta(min_length=1, max_length=64)]
 Millis = Annotated[int, Meta(ge=0, le=9_999_999_999_999, description="epoch milliseconds, UTC")]
@@ -78,30 +73,6 @@ class StopView(Struct, frozen=True):
     @classmethod
     def of(cls, stop: Stop | None) -> "StopView":
         return cls(True, stop.reason, stop.by, stop.at) if stop else cls(False)
-
-
-class LineView(Struct, frozen=True):
-    """One line of a log. `mark` chains it to the one before; what is personal is not shown."""
-
-    no: int
-    at: datetime
-    what: str
-    who: str
-    about: dict[str, str | int | bool | None]
-    mark: str
-
-
-class LogView(Struct, frozen=True):
-    """`whole`: nothing on this page was changed, taken out or cut off."""
-
-    lines: list[LineView]
-    whole: bool
-    next_cursor: str | None
-
-    @classmethod
-    def of(cls, page: LogPage) -> "LogView":
-        lines = [LineView(it.no, it.at, it.what, it.who, it.about, it.mark) for it in page.lines]
-        return cls(lines, page.whole, cursor(str(page.next)) if page.next is not None else None)
 
 
 class Messages(Struct, frozen=True):
@@ -168,15 +139,6 @@ def message(command: Command, language: Literal["ko", "en"]) -> str:
         advice = ADVICE[command.reason]
         return advice.ko if language == "ko" else advice.en
     return IN_OTHER_WORDS[command.action if command.settled else command.state][language]
-
-
-def after_of(query: Mapping[str, str]) -> int:
-    """The number of the line a page of a log goes on behind."""
-    given = query.get("cursor")
-    number = position(given) if given else "0"
-    if not re.fullmatch("[0-9]{1,10}", number, re.ASCII):
-        raise Malformed("unknown cursor", (("/cursor", "not a cursor of this list"),))
-    return int(number)
 
 
 class CommandMessage(Struct, frozen=True):

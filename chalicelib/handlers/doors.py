@@ -10,24 +10,20 @@ from chalicelib.doors.schemas import (
     CommandRequest,
     CommandView,
     ContractCommandRequest,
-    LogView,
     StopRequest,
     StopView,
-    after_of,
     read_ack,
     read_presence,
     read_report,
 )
-from chalicelib.kernel.auth import Group
+from chalicelib.kernel.auth import SMART_KEY_COOKIE, Group
 from chalicelib.kernel.aws import client
 from chalicelib.kernel.bus import carry
 from chalicelib.kernel.entry import METRICS, background
 from chalicelib.kernel.http import PUBLIC, REPLAYED, SIGNED_IN, Answer, Call, Routes, limit_of
+from chalicelib.kernel.logs import LogView, line_asked
 
 routes = Routes(__name__)
-
-COOKIE = "__Host-smartkey"
-"""Set by POST /v1/smart-key/exchange."""
 
 
 def _sent(sent: Sent, call: Call) -> CommandView | Answer:
@@ -38,13 +34,15 @@ def _sent(sent: Sent, call: Call) -> CommandView | Answer:
 def send_command(request: CommandRequest, call: Call) -> CommandView | Answer:
     """Send a command to the car of this smart key; a car out of reach is 202 with state NOT_SENT."""
     asked = request.asked(call.ip, call.agent, call.trace_id)
-    return _sent(wiring.doors().send(call.cookies.get(COOKIE), asked, call.key), call)
+    return _sent(wiring.doors().send(call.cookies.get(SMART_KEY_COOKIE), asked, call.key), call)
 
 
 @routes.get("/v1/smart-key/commands/{command_id}", who=PUBLIC)
 def command(command_id: str, call: Call) -> CommandView:
     """What became of a command, as far as anybody knows."""
-    return CommandView.of(wiring.doors().command(call.cookies.get(COOKIE), command_id), call.language)
+    return CommandView.of(
+        wiring.doors().command(call.cookies.get(SMART_KEY_COOKIE), command_id), call.language
+    )
 
 
 @routes.post("/v1/contracts/{contract_id}/commands", status=202, who=SIGNED_IN, keyed=True)
@@ -100,14 +98,14 @@ def resume_fleet(call: Call) -> None:
 @routes.get("/v1/ops/cars/{car_id}/log", who=Group.OPS)
 def car_log(car_id: str, call: Call) -> LogView:
     """A log: commands given to a car, what was refused, or what became of one command; is it whole."""
-    after, limit = after_of(call.query), limit_of(call.query, 50, 100)
+    after, limit = line_asked(call.query), limit_of(call.query, 50, 100)
     return LogView.of(wiring.door_desk().log(car_id, call.query.get("of", "commands"), after, limit))
 
 
 @routes.get("/v1/ops/fleet/log", who=Group.OPS)
 def fleet_log(call: Call) -> LogView:
     """Stops and resumes of all cars, and whether their log is whole."""
-    return LogView.of(wiring.door_desk().fleet_log(after_of(call.query), limit_of(call.query, 50, 100)))
+    return LogView.of(wiring.door_desk().fleet_log(line_asked(call.query), limit_of(call.query, 50, 100)))
 
 
 def _count(what: str, verdict: Verdict) -> None:

@@ -3,12 +3,13 @@
 from typing import Any
 
 from chalicelib import wiring
-from chalicelib.kernel.auth import Group
+from chalicelib.kernel.auth import SMART_KEY_COOKIE, Group
 from chalicelib.kernel.aws import client
 from chalicelib.kernel.bus import carry
 from chalicelib.kernel.entry import LOG, background
 from chalicelib.kernel.facts import Fact, fact_of
 from chalicelib.kernel.http import PUBLIC, REPLAYED, SIGNED_IN, Answer, Call, Routes, limit_of
+from chalicelib.kernel.logs import LogView, line_asked
 from chalicelib.smartkeys.model import ENDINGS, SESSION_LIFE, Origin
 from chalicelib.smartkeys.schemas import (
     CommandSettled,
@@ -16,7 +17,6 @@ from chalicelib.smartkeys.schemas import (
     Ended,
     ExchangeRequest,
     GrantList,
-    GrantLog,
     GrantView,
     IssuedView,
     IssueRequest,
@@ -27,19 +27,16 @@ from chalicelib.smartkeys.schemas import (
     SmartKeyView,
     StepUpRequest,
     Stranded,
-    log_after,
     reason_of,
 )
 
 routes = Routes(__name__)
 
-COOKIE = "__Host-smartkey"
-
 
 def _cookie(session: str, seconds: int) -> dict[str, str]:
     """The `__Host-` prefix (RFC 6265bis, 4.1.3.2) makes browsers insist on Secure, Path=/ and no Domain."""
     kept = f"Path=/; Max-Age={seconds}; Secure; HttpOnly; SameSite=Strict"
-    return {"Set-Cookie": f"{COOKIE}={session}; {kept}"}
+    return {"Set-Cookie": f"{SMART_KEY_COOKIE}={session}; {kept}"}
 
 
 def _origin(call: Call) -> Origin:
@@ -62,19 +59,19 @@ def ask_for_link(request: LinkRequest, call: Call) -> None:
 @routes.get("/v1/smart-key", who=PUBLIC)
 def smart_key(call: Call) -> SmartKeyView:
     """What this session may do with which car."""
-    return SmartKeyView.of(wiring.smartkeys().view(call.cookies.get(COOKIE)))
+    return SmartKeyView.of(wiring.smartkeys().view(call.cookies.get(SMART_KEY_COOKIE)))
 
 
 @routes.post("/v1/smart-key/step-up", status=204, who=PUBLIC)
 def step_up(request: StepUpRequest, call: Call) -> None:
     """Prove once more who holds this session."""
-    wiring.smartkeys().step_up(call.cookies.get(COOKIE), request.proof, _origin(call))
+    wiring.smartkeys().step_up(call.cookies.get(SMART_KEY_COOKIE), request.proof, _origin(call))
 
 
 @routes.post("/v1/smart-key/sign-out", status=204, who=PUBLIC)
 def sign_out(call: Call) -> Answer:
     """End this session."""
-    wiring.smartkeys().sign_out(call.cookies.get(COOKIE))
+    wiring.smartkeys().sign_out(call.cookies.get(SMART_KEY_COOKIE))
     return Answer(headers=_cookie("", 0))
 
 
@@ -109,10 +106,10 @@ def revoke(contract_id: str, grant_id: str, call: Call) -> RevokedView:
 
 
 @routes.get("/v1/ops/contracts/{contract_id}/smart-keys/{grant_id}/log", who=Group.OPS)
-def log_of(contract_id: str, grant_id: str, call: Call) -> GrantLog:
+def log_of(contract_id: str, grant_id: str, call: Call) -> LogView:
     """What became of a smart key, line by line, and whether the log is whole."""
     limit = limit_of(call.query, usual=50, most=100)
-    return GrantLog.of(wiring.smartkeys().log(contract_id, grant_id, log_after(call.query), limit))
+    return LogView.of(wiring.smartkeys().log(contract_id, grant_id, line_asked(call.query), limit))
 
 
 @routes.get("/v1/contracts/{contract_id}/smart-keys", who=SIGNED_IN)

@@ -15,6 +15,10 @@ POOL_ARN: Any = {"Fn::GetAtt": ["Pool", "Arn"]}
 COGNITO = CognitoUserPoolAuthorizer("pool", provider_arns=[POOL_ARN])
 
 
+SMART_KEY_COOKIE = "__Host-smartkey"
+"""Of the session behind a smart key's link: set by smartkeys, read wherever its holder asks for something."""
+
+
 class Group(StrEnum):
     """Cognito groups; whoever is in none is a customer."""
 

@@ -1,16 +1,13 @@
 """What smart-key callers send and hear, and the facts this context publishes and understands."""
 
-import re
 from collections.abc import Mapping
-from datetime import UTC, date, datetime
+from datetime import date, datetime
 from typing import Annotated, Literal
 
 from msgspec import Meta, Struct
 
-from chalicelib.kernel.audit import About, Line
 from chalicelib.kernel.errors import Malformed
 from chalicelib.kernel.ids import fingerprint, keyed_id
-from chalicelib.kernel.tables import cursor, position
 from chalicelib.smartkeys.model import (
     MOST_USES,
     Car,
@@ -18,7 +15,6 @@ from chalicelib.smartkeys.model import (
     Grant,
     HeldKeys,
     Kind,
-    LogPage,
     OpenKey,
     Order,
     Person,
@@ -346,40 +342,6 @@ def _held(grant: Grant, held: HeldKeys) -> HeldKey:
         unlocked_at=grant.unlocked_at,
         revoked_at=grant.revoked_at,
     )
-
-
-class LogLine(Struct, frozen=True):
-    no: int
-    at: datetime
-    what: str
-    who: str
-    about: About
-    mark: str
-
-    @classmethod
-    def of(cls, line: Line) -> "LogLine":
-        return cls(line.no, line.at.astimezone(UTC), line.what, line.who, line.about, line.mark)
-
-
-class GrantLog(Struct, frozen=True):
-    """`whole`: no line was changed, removed or slipped in. `next_cursor`: of the next page."""
-
-    lines: list[LogLine]
-    whole: bool
-    next_cursor: str | None
-
-    @classmethod
-    def of(cls, page: LogPage) -> "GrantLog":
-        following = None if page.last is None else cursor(str(page.last))
-        return cls([LogLine.of(line) for line in page.lines], page.whole, following)
-
-
-def log_after(query: Mapping[str, str]) -> int:
-    """The line behind which the page begins."""
-    text = position(query["cursor"]) if query.get("cursor") else "0"
-    if not re.fullmatch(r"[0-9]{1,9}", text, re.ASCII):
-        raise Malformed("unknown cursor", (("/cursor", "not a cursor of this list"),))
-    return int(text)
 
 
 class SmartKeyLinkIssued(Struct, frozen=True):

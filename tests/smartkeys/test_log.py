@@ -8,6 +8,7 @@ import pytest
 from msgspec.structs import replace
 
 from chalicelib.kernel.audit import proves
+from chalicelib.kernel.logs import LogPage
 from chalicelib.smartkeys.model import Origin, ProofWrong, UnknownGrant
 from chalicelib.smartkeys.service import SmartKeyService
 from tests.conftest import NOON
@@ -58,7 +59,7 @@ def test_r14_the_log_of_a_grant_tells_all_of_it_and_is_whole(service: SmartKeySe
         "car_changed",
         "revoked",
     ]
-    assert (page.whole, page.last) == (True, None)
+    assert (page.whole, page.next) == (True, None)
     assert {line.who for line in page.lines} == {"handover", f"customer:{grant_id}", "olga"}
 
 
@@ -68,10 +69,26 @@ def test_r14_every_page_of_a_log_is_whole(service: SmartKeyService) -> None:
         page = service.log(KIM, grant_id, after, 6)
         assert page.whole
         seen += len(page.lines)
-        if page.last is None:
+        if page.next is None:
             break
-        after = page.last
+        after = page.next
     assert seen == 18
+
+
+@pytest.mark.parametrize("service", ["dynamodb"], indirect=True)
+def test_r14_a_line_taken_out_is_missed_wherever_the_pages_end(
+    service: SmartKeyService, dynamodb: Any
+) -> None:
+    grant_id = whole_story(service)
+    key = {"pk": {"S": f"LOG#{grant_id}"}, "sk": {"S": f"{6:010d}"}}
+    dynamodb.delete_item(TableName="test-smartkeys", Key=key)
+    for limit in range(1, 19):
+        after = 0
+        pages: list[LogPage] = []
+        while not pages or pages[-1].next is not None:
+            pages.append(service.log(KIM, grant_id, after, limit))
+            after = pages[-1].next or after
+        assert not all(page.whole for page in pages), limit
 
 
 @pytest.mark.parametrize("service", ["dynamodb"], indirect=True)

@@ -52,13 +52,10 @@ from chalicelib.doors.model.log import (
     MAX_ID,
     Asked,
     Attempt,
-    End,
     Entry,
-    LogPage,
     What,
     denied_log,
     moved,
-    whole,
 )
 from chalicelib.doors.model.policy import (
     JUST_PROVEN,
@@ -133,13 +130,11 @@ __all__ = [
     "CarTaken",
     "Command",
     "Control",
-    "End",
     "Entry",
     "Event",
     "Given",
     "KeyTaken",
     "Limit",
-    "LogPage",
     "MovedOn",
     "NoSuchCommand",
     "NotAccepted",
@@ -184,5 +179,4 @@ __all__ = [
     "signature",
     "sources",
     "waiting",
-    "whole",
 ]

@@ -18,7 +18,7 @@ from msgspec import Struct
 from chalicelib.doors.model.command import Command
 from chalicelib.doors.model.journey import SAID_BY, Action, Event, Role
 from chalicelib.doors.model.policy import Origin, Sight
-from chalicelib.kernel.audit import About, Head, Line, Private, broken_at, line_after, salted
+from chalicelib.kernel.audit import About, Head, Line, Private, line_after, salted
 
 FLEET = "fleet/stops"
 """No car is called so."""
@@ -119,37 +119,3 @@ def moved(before: Command, after: Command, event: Event, at: datetime) -> Line:
     if after.late:
         about["late"] = True
     return line_after(before.head, after.command_id, at=at, what=event.value, who=who, about=about)
-
-
-class End(Struct, frozen=True):
-    """Where a log ends by what is kept apart from it, and when that line was written."""
-
-    head: Head
-    at: datetime | None = None
-
-
-def whole(lines: list[Line], start: Head | None, ends: tuple[End, End], complete: bool, at: datetime) -> bool:
-    """Whether these lines follow one another from `start` and, when `complete`, reach the end of their log.
-
-    `ends`: as it was before and after the lines were read, for a log may grow meanwhile. One whose lines have
-    all outlived LOGS_KEPT is empty; that its first ones have cannot be told from their being taken out.
-    """
-    before, after = ends
-    if broken_at(lines, start) is not None or any(line.no > after.head.no for line in lines):
-        return False
-    heads = (before.head, after.head)
-    if any(line.head != head for line in lines for head in heads if line.no == head.no):
-        return False
-    if not complete or before.head.no <= (start.no if start else 0):
-        return True
-    if not lines:
-        return before.at is not None and before.at + LOGS_KEPT <= at
-    return lines[-1].no >= before.head.no
-
-
-class LogPage(Struct, frozen=True):
-    """`whole`: nothing of it was changed, taken out or cut off. `next`: where to go on; None at the end."""
-
-    lines: list[Line]
-    whole: bool
-    next: int | None

@@ -1,5 +1,6 @@
 """What operations may do about cars: stop remote functions, and read the logs."""
 
+import functools
 from collections.abc import Callable
 from datetime import datetime
 
@@ -7,23 +8,22 @@ from msgspec import Struct
 
 from chalicelib.doors.model import (
     FLEET,
+    LOGS_KEPT,
     MAX_ID,
     Command,
     Control,
-    End,
     Entry,
-    LogPage,
     NoSuchCommand,
     ReasonNeeded,
     Stop,
     What,
     denied_log,
-    whole,
 )
 from chalicelib.doors.service.ports import Cars, DeskStore
-from chalicelib.kernel.audit import Head, Line, salted
+from chalicelib.kernel.audit import Head, salted
 from chalicelib.kernel.clock import Clock
 from chalicelib.kernel.facts import Fact
+from chalicelib.kernel.logs import NOWHERE, End, LogPage, page_of
 
 COMMANDS, DENIED = "commands", "denied"
 """Which of a car's logs; a command's own is named by its id."""
@@ -77,18 +77,23 @@ class DoorDesk(Struct, frozen=True):
         """Of a car: COMMANDS, DENIED, or the id of one of its commands. NoSuchCommand."""
         self.cars.exists(car_id)
         if of == COMMANDS:
-            return self._page(car_id, lambda: _end(self.store.car(car_id).control), Head(), after, limit)
+            return self._page(car_id, lambda: _end(self.store.car(car_id).control), after, limit)
         if of == DENIED:
             return self._kept_apart(denied_log(car_id), after, limit)
         command = self._command(of, car_id)
-        beginning = self._beginning(command)
-        return self._page(of, lambda: End(self._command(of, car_id).head), beginning, after, limit)
+        end = lambda: End(self._command(of, car_id).head)  # noqa: E731
+        return self._page(of, end, after, limit, self._beginning(command))
 
     def fleet_log(self, after: int, limit: int) -> LogPage:
         return self._kept_apart(FLEET, after, limit)
 
     def _kept_apart(self, log: str, after: int, limit: int) -> LogPage:
-        return self._page(log, lambda: End(*self.store.end_of(log)), Head(), after, limit)
+        return self._page(log, lambda: _kept(*self.store.end_of(log)), after, limit)
+
+    def _page(
+        self, log: str, end: Callable[[], End], after: int, limit: int, beginning: Head = NOWHERE
+    ) -> LogPage:
+        return page_of(functools.partial(self.store.lines, log), end, after, limit, self.now(), beginning)
 
     def _command(self, command_id: str, car_id: str) -> Command:
         command = self.store.command(command_id) if len(command_id) <= MAX_ID else None
@@ -101,30 +106,17 @@ class DoorDesk(Struct, frozen=True):
         given = self.store.lines(command.car_id, command.counter - 1, 1) if command.counter else []
         return Head(0, given[0].mark) if given else Head()
 
-    def _page(self, log: str, end: Callable[[], End], beginning: Head, after: int, limit: int) -> LogPage:
-        """Read with the line before it, which it must follow, and one behind it, to know whether it ends."""
-        ending = end()
-        read = self.store.lines(log, max(0, after - 1), limit + 1 + (after > 0))
-        before = [line for line in read if line.no <= after]
-        lines = [line for line in read if line.no > after]
-        start = before[-1].head if before else _start(lines, beginning)
-        complete = len(lines) <= limit
-        page = lines[:limit]
-        next_ = None if complete else page[-1].no
-        return LogPage(page, whole(page, start, (ending, end()), complete, self.now()), next_)
-
 
 def _end(control: Control) -> End:
-    return End(control.head, control.lease_until)
+    return _kept(control.head, control.lease_until)
+
+
+def _kept(head: Head, last_at: datetime | None) -> End:
+    return End(head, last_at + LOGS_KEPT if last_at is not None else None)
 
 
 def _entry(log: str, what: What, stop: Stop) -> Entry:
     return Entry(log, stop.at, what.value, f"staff:{stop.by}", {}, salted({"reason": stop.reason}))
-
-
-def _start(lines: list[Line], beginning: Head) -> Head | None:
-    """None where the first lines are gone by their time to live."""
-    return beginning if not lines or lines[0].no == beginning.no + 1 else None
 
 
 def _stop(reason: str, by: str, at: datetime) -> Stop:

@@ -6,7 +6,6 @@ from typing import Protocol
 
 from msgspec import Struct
 
-from chalicelib.kernel.audit import Line
 from chalicelib.smartkeys.model.grants import COMMAND_LIFE, Grant
 from chalicelib.smartkeys.model.people import Asker
 
@@ -80,14 +79,6 @@ class HeldKeys(Struct, frozen=True):
     names: Mapping[str, str]
     drivers: Sequence[Driver]
     located: bool
-
-
-class LogPage(Struct, frozen=True):
-    """`whole`: every line follows the one before, and the last page ends where the grant says it does."""
-
-    lines: list[Line]
-    whole: bool
-    last: int | None
 
 
 class Revoked(Struct, frozen=True):

@@ -10,12 +10,13 @@ from typing import TypeVar
 from msgspec import Struct
 from msgspec.structs import replace
 
-from chalicelib.kernel.audit import About, Head, broken_at, salted
+from chalicelib.kernel.audit import About, salted
 from chalicelib.kernel.auth import Caller
 from chalicelib.kernel.clock import Clock, stamp
 from chalicelib.kernel.errors import KeyReused, Malformed
 from chalicelib.kernel.facts import Fact
 from chalicelib.kernel.ids import keyed_id
+from chalicelib.kernel.logs import End, LogPage, page_of
 from chalicelib.kernel.states import IllegalMove
 from chalicelib.kernel.tables import LogMoved
 from chalicelib.smartkeys.model import (
@@ -40,7 +41,6 @@ from chalicelib.smartkeys.model import (
     Kind,
     LicenceNotVerified,
     Link,
-    LogPage,
     NoSmartKey,
     NotAssigned,
     OnlyOperations,
@@ -348,13 +348,8 @@ class Grants(Struct, frozen=True):
         )
 
     def log(self, contract_id: str, grant_id: str, after: int, limit: int) -> LogPage:
-        grant = self._of(contract_id, grant_id)
-        lines = self.store.log(grant_id, after, limit)
-        start = Head() if after == 0 and lines and lines[0].no == 1 else None
-        full = len(lines) == limit
-        ends_well = full or (lines[-1].head == grant.head if lines else after >= grant.head.no)
-        whole = broken_at(lines, start) is None and ends_well
-        return LogPage(lines, whole, lines[-1].no if full else None)
+        read = functools.partial(self.store.log, grant_id)
+        return page_of(read, lambda: End(self._of(contract_id, grant_id).head), after, limit, self.now())
 
     def sent(self, grant_id: str, at: datetime) -> None:
         self.store.mark_sent(grant_id, at)
