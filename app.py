@@ -12,6 +12,7 @@ from chalicelib.rooms import ROOMS
 HANDLERS = (
     "appointments",
     "billing",
+    "campaigns",
     "checkout",
     "contracts",
     "coupons",
@@ -21,9 +22,11 @@ HANDLERS = (
     "incidents",
     "journey",
     "keys",
+    "ledger",
     "notices",
     "pages",
     "parking",
+    "points",
     "smartkeys",
 )
 

@@ -5,6 +5,7 @@ Imports stand inside the builders, so that a Lambda loads only the contexts it u
 
 import functools
 from contextlib import suppress
+from datetime import timedelta
 from secrets import token_hex
 from typing import TYPE_CHECKING
 
@@ -14,7 +15,7 @@ from chalicelib.kernel.ids import new_id
 from chalicelib.kernel.secrets import Secrets
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Collection, Iterator, Sequence
     from datetime import date, datetime
     from typing import Literal
 
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from chalicelib.billing.model import Money as Terms
     from chalicelib.billing.model import Term as AgreedTerm
     from chalicelib.billing.service import BillingService
+    from chalicelib.checkout.model import Checkout
     from chalicelib.checkout.service import CheckoutService, PaymentService
     from chalicelib.contracts.model import Cause, KeyStatus, Money, MoneyFacts, MoneyRules, Term
     from chalicelib.contracts.service import ContractService
@@ -37,16 +39,33 @@ if TYPE_CHECKING:
     from chalicelib.journey.service import JourneyService
     from chalicelib.kernel.auth import Caller
     from chalicelib.kernel.errors import HandoverError
+    from chalicelib.kernel.money import Entry
     from chalicelib.kernel.previews import Previews
     from chalicelib.kernel.tables import Rows, Write
     from chalicelib.keys.model import CarrierReport, Delivery
     from chalicelib.keys.service import KeyService
-    from chalicelib.notices.service import NoticeService
-    from chalicelib.pages.model import Delayed, Trouble
+    from chalicelib.ledger.model import (
+        Balance,
+        Counted,
+        Counts,
+        Difference,
+        Found,
+        Held,
+        Pot,
+        Purse,
+        Record,
+        Repairable,
+    )
+    from chalicelib.ledger.service import BookService, LookService, RunService, SettlementService
+    from chalicelib.ledger.store import Books
+    from chalicelib.notices.service import Gift, NoticeService, Party
+    from chalicelib.pages.model import Delayed, Expiring, Trouble
     from chalicelib.pages.model import Funnel as DayOfKeys
-    from chalicelib.pages.service import OverviewService
+    from chalicelib.pages.service import OverviewService, WalletService
     from chalicelib.pages.store import PageFiles
     from chalicelib.parking.service import ParkingService
+    from chalicelib.points.model import Rental
+    from chalicelib.points.service import AwardService, ConversionService, PointService, PointTimers
     from chalicelib.smartkeys.model import CarState
     from chalicelib.smartkeys.service import Command as LeavingCommand
     from chalicelib.smartkeys.service import SmartKeyService
@@ -188,10 +207,62 @@ def keys() -> "KeyService":
 def coupons() -> "CouponService":
     from chalicelib.coupons.service import Budgets, CouponService
     from chalicelib.coupons.store import CouponStore
+    from chalicelib.kernel.tables import AllOrNothing
 
     store = CouponStore()
     secret = functools.partial(secrets().text, "code-key")
-    return CouponService(store, Budgets(store, utc_now), secret, now=utc_now, new_id=new_id)
+    budgets = Budgets(store, books(), AllOrNothing, utc_now)
+    return CouponService(store, budgets, secret, now=utc_now, new_id=new_id, texts=_texts_of_gifts)
+
+
+def _texts_of_gifts(campaign_id: str, batch_id: str) -> dict[str, int]:
+    """Notices ask coupons in turn: they are built when operations look at a batch."""
+    return notices().texts_of(campaign_id, batch_id)
+
+
+@functools.cache
+def points() -> "PointService":
+    from chalicelib.kernel.tables import AllOrNothing
+    from chalicelib.points.service import PointService
+    from chalicelib.points.store import PointStore
+
+    return PointService(PointStore(), AllOrNothing, now=utc_now, new_id=new_id)
+
+
+class _ContractsOfPoints:
+    """Only a car that was handed over or returned asks contracts."""
+
+    def rental(self, contract_id: str) -> "Rental":
+        from chalicelib.points.model import Rental
+
+        found = contracts().standing(contract_id)
+        return Rental(found.customer_id, found.return_at)
+
+
+@functools.cache
+def point_awards() -> "AwardService":
+    from chalicelib.points.service import AwardService
+    from chalicelib.points.store import PointStore
+
+    return AwardService(PointStore(), points(), _ContractsOfPoints(), now=utc_now)
+
+
+@functools.cache
+def point_conversions() -> "ConversionService":
+    from chalicelib.kernel.settings import SETTINGS
+    from chalicelib.points.gateway import SignedPartners, once
+    from chalicelib.points.service import ConversionService
+    from chalicelib.points.store import PointStore
+
+    office = SignedPartners(once, SETTINGS.partners_url, secrets().text)
+    return ConversionService(PointStore(), points(), office, now=utc_now)
+
+
+@functools.cache
+def point_timers() -> "PointTimers":
+    from chalicelib.points.service import PointTimers
+
+    return PointTimers(points(), point_conversions())
 
 
 @functools.cache
@@ -201,7 +272,15 @@ def checkout() -> "CheckoutService":
     from chalicelib.kernel.tables import AllOrNothing
 
     return CheckoutService(
-        CheckoutStore(), coupons(), contracts(), payments(), AllOrNothing, now=utc_now, new_id=new_id
+        CheckoutStore(),
+        coupons(),
+        points(),
+        books(),
+        contracts(),
+        payments(),
+        AllOrNothing,
+        now=utc_now,
+        new_id=new_id,
     )
 
 
@@ -240,15 +319,16 @@ class _PaymentsOfBilling:
         return Payment(known.get(found.state, PaymentState.UNKNOWN), found.reason or "")
 
     def refund(self, payment_id: str, refund_id: str, amount: int) -> "Payment":
+        """Of what a checkout was paid with, coupon and points go back with the card's money."""
         from chalicelib.billing.model import Payment, PaymentState
-        from chalicelib.checkout.model import NotRefundable, RefundState
+        from chalicelib.checkout.model import NotRefundable, RefundState, TooManyRefunds
 
         try:
-            found = payments().refund(payment_id, refund_id, amount)
-        except NotRefundable as problem:
+            found = checkout().refund_card(payment_id, refund_id, amount)
+        except (NotRefundable, TooManyRefunds) as problem:
             return Payment(PaymentState.DECLINED, str(problem))
         known = {RefundState.DONE: PaymentState.PAID, RefundState.REFUSED: PaymentState.DECLINED}
-        return Payment(known.get(found.state, PaymentState.UNKNOWN), found.reason or "")
+        return Payment(known.get(found.state, PaymentState.UNKNOWN), amount=found.amount)
 
     def verify(self, card_token: str) -> "Card":
         from chalicelib.billing.model import Card, CardDeclined
@@ -393,10 +473,22 @@ def smartkeys() -> "SmartKeyService":
     )
 
 
+class _GiftsOfNotices:
+    """Only advertising needs a coupon's code, and only as it goes out."""
+
+    def gift(self, campaign_id: str, batch_id: str, number: int) -> "Gift":
+        return coupons().gift(campaign_id, batch_id, number)
+
+
+class _CustomersOfNotices:
+    def customer(self, customer_id: str) -> "Party":
+        return contracts().customer(customer_id)
+
+
 @functools.cache
 def notices() -> "NoticeService":
     from chalicelib.kernel.settings import SETTINGS
-    from chalicelib.notices.gateway import SnsSms
+    from chalicelib.notices.gateway import SignedCalls, SnsSms
     from chalicelib.notices.model import Caps
     from chalicelib.notices.service import NoticeService
     from chalicelib.notices.store import NoticeStore
@@ -405,8 +497,12 @@ def notices() -> "NoticeService":
         NoticeStore(),
         smartkeys(),
         smartkeys(),  # it also knows the people that operations named
+        _GiftsOfNotices(),
+        _CustomersOfNotices(),
+        SignedCalls(functools.partial(secrets().text, "opt-out-key")),
         SnsSms(functools.partial(client, "sns", attempts=1)),
         site_url=SETTINGS.site_url,
+        opt_out=SETTINGS.opt_out_number,
         caps=Caps(SETTINGS.sms_parts_per_day, SETTINGS.sms_parts_for_links),
         number_key=functools.partial(secrets().text, "link-key"),
         now=utc_now,
@@ -509,6 +605,22 @@ def overview() -> "OverviewService":
     return OverviewService(_GrantsOfPages(), _ShipmentsOfPages(), _AppointmentsOfPages(), now=utc_now)
 
 
+class _PointsOfPages:
+    def balance(self, customer_id: str) -> "tuple[int, Expiring | None]":
+        from chalicelib.pages.model import Expiring
+
+        found = points().standing(customer_id)
+        at, first = found.expiring[0] if found.expiring else (None, 0)
+        return found.balance, Expiring(first, at) if at else None
+
+
+@functools.cache
+def wallet() -> "WalletService":
+    from chalicelib.pages.service import WalletService
+
+    return WalletService(_PointsOfPages(), coupons(), now=utc_now)
+
+
 class _ContractsOfJourney:
     """Recording asks nobody; only who looks at a timeline must be allowed to."""
 
@@ -525,6 +637,271 @@ def journey() -> "JourneyService":
     from chalicelib.journey.store import JourneyStore
 
     return JourneyService(JourneyStore(), _ContractsOfJourney())
+
+
+@functools.cache
+def books() -> "Books":
+    """Where whoever moves money posts its entries."""
+    from chalicelib.ledger.store import Books
+
+    return Books()
+
+
+class _CheckoutsOfLedger:
+    """Records as the books are read against them."""
+
+    def records(self, checkout_ids: "Collection[str]") -> "dict[str, Record]":
+        return {each.checkout_id: self._record(each) for each in checkout().records(checkout_ids)}
+
+    def unfinished(self) -> "list[tuple[str, str]]":
+        from chalicelib.checkout.model import Checkout
+        from chalicelib.checkout.service import CheckoutService
+        from chalicelib.kernel.deadlines import SHARDS
+
+        service: CheckoutService = checkout()
+        until = utc_now() + timedelta(days=1)
+        pages = (page for shard in range(SHARDS) for page in service.store.due(shard, until))
+        open_ones = (each for page in pages for each in page if isinstance(each, Checkout))
+        return [(each.campaign_id or "-", each.checkout_id) for each in open_ones]
+
+    def _record(self, found: "Checkout") -> "Record":
+        from chalicelib.checkout.model import State
+        from chalicelib.ledger.model import Record
+
+        active = found.state in (State.RESERVED, State.CAPTURING, State.CAPTURED)
+        return Record(
+            found.checkout_id,
+            found.campaign_id or "-",
+            found.customer_id,
+            found.order_id,
+            found.coupon_id,
+            found.state.value,
+            active,
+            found.reserved_at,
+            self._entries(found),
+            tuple(self._odd(found)),
+            tuple(self._counted(found)),
+        )
+
+    def _counted(self, found: "Checkout") -> "Iterator[str]":
+        """The first of the shards that pay it counts it."""
+        from chalicelib.checkout.model import State
+
+        pots = {State.RESERVED: "uses_reserved", State.CAPTURED: "uses_captured"}
+        pots[State.CAPTURING] = pots[State.RESERVED]
+        if found.split and found.state in pots:
+            yield f"campaign/{found.campaign_id}/{found.split[0][0]}/{pots[found.state]}"
+            yield f"campaign/{found.campaign_id}/uses"
+
+    def _odd(self, found: "Checkout") -> "Iterator[tuple[str, int | str | None, int | str | None]]":
+        """Fields that follow from others of the same record."""
+        from chalicelib.checkout.model import State
+
+        if found.split and sum(won for _, won in found.split) != found.discount:
+            yield "discount", sum(won for _, won in found.split), found.discount
+        if sum(points for _, points in found.lots) != found.points_used:
+            yield "points_used", sum(points for _, points in found.lots), found.points_used
+        waits = found.payment_id is not None
+        if found.state in (State.RESERVED, State.CAPTURING) and waits != (found.state is State.CAPTURING):
+            yield "state", State.CAPTURING if waits else State.RESERVED, found.state.value
+        spent = found.left.total == 0 and bool(found.refunds)
+        if found.state in (State.CAPTURED, State.REFUNDED) and spent != (found.state is State.REFUNDED):
+            yield "state", State.REFUNDED if spent else State.CAPTURED, found.state.value
+
+    def _entries(self, found: "Checkout") -> "tuple[Entry, ...]":
+        """None of a record that contradicts itself: then all that the books say of it is missing in it."""
+        from chalicelib.kernel.money import Unbalanced
+
+        try:
+            return tuple(entry for entry in checkout().entries_of(found) if entry.legs)
+        except (AssertionError, IndexError, KeyError, ValueError, Unbalanced):
+            return ()
+
+
+class _CountersOfLedger:
+    """Budgets, coupons, uses and wallets as their own rows tell them."""
+
+    def budget(self, campaign_id: str) -> "list[Counted]":
+        from chalicelib.coupons.model import UnknownCampaign
+        from chalicelib.ledger.model import Counted
+
+        try:
+            seen = coupons().status(campaign_id)
+        except UnknownCampaign:
+            return []
+        limit = {f"campaign/{campaign_id}/budget": -seen.campaign.budget}
+        found = [Counted(f"campaign CAMPAIGN#{campaign_id}", limit)]
+        for number, shard in enumerate(seen.shards):
+            account = f"campaign/{campaign_id}/{number}"
+            holds = {
+                f"{account}/available": shard.available,
+                f"{account}/reserved": shard.reserved,
+                f"{account}/captured": shard.captured - shard.refunded,
+            }
+            found.append(Counted(f"shard SHARD#{campaign_id}#{number}", holds))
+        return found
+
+    def counts(self, campaign_id: str) -> "Counts":
+        from chalicelib.coupons.model import Switch
+        from chalicelib.ledger.model import Counted, Counts
+
+        seen = coupons().status(campaign_id)
+        row = f"campaign CAMPAIGN#{campaign_id}"
+        states, uses = {row: seen.campaign.state.value}, []
+        for number, shard in enumerate(seen.shards):
+            name, account = f"shard SHARD#{campaign_id}#{number}", f"campaign/{campaign_id}/{number}"
+            if shard.state is not Switch.MERGED:
+                states[name] = shard.state.value
+            holds = {
+                f"{account}/uses_reserved": shard.uses_reserved,
+                f"{account}/uses_captured": shard.uses_captured - shard.uses_refunded,
+            }
+            uses.append(Counted(name, holds))
+        if seen.campaign.uses is not None and seen.uses_left is not None:
+            uses.append(Counted(row, {f"campaign/{campaign_id}/uses": seen.campaign.uses - seen.uses_left}))
+        return Counts(() if seen.campaign.terms.bound else tuple(uses), states)
+
+    def coupons(self, coupon_ids: "Collection[str]") -> "dict[str, Held]":
+        from chalicelib.coupons.model import State
+        from chalicelib.ledger.model import Held
+
+        names, found = sorted(coupon_ids), {}
+        for start in range(0, len(names), 100):
+            for each in coupons().coupons_by_id(names[start : start + 100]):
+                found[each.coupon_id] = Held(each.state is State.USED, each.used_by)
+        return found
+
+    def uses(self, campaign_id: str, customer_ids: "Collection[str]") -> "dict[str, int]":
+        names = sorted(customer_ids)
+        found: dict[str, int] = {}
+        for start in range(0, len(names), 100):
+            found |= coupons().used(campaign_id, names[start : start + 100])
+        return found
+
+    def purse(self, customer_id: str) -> "Purse":
+        from chalicelib.ledger.model import Difference, Purse
+
+        witness = points().witness(customer_id)
+        held = {name: sum(each for _, each in lots) for name, lots in witness.stored.held.items()}
+        wrong = tuple(
+            Difference(
+                f"wallet {customer_id} {each.item}",
+                each.account,
+                each.expected,
+                each.found,
+                each.found - each.expected,
+            )
+            for each in witness.differences
+        )
+        return Purse(customer_id, held, wrong)
+
+    def correct(self, write: "Write", counter: "Repairable", difference: "Difference") -> None:
+        from chalicelib.kernel.errors import Conflict
+        from chalicelib.ledger.model import Pot
+
+        if isinstance(counter, Pot):
+            self._correct_pot(write, counter, int(difference.found or 0), -difference.amount)
+        elif difference not in self.purse(counter.customer_id).wrong:
+            raise Conflict()
+        else:
+            points().repair(write, points().witness(counter.customer_id))
+
+    def _correct_pot(self, write: "Write", pot: "Pot", found: int, amount: int) -> None:
+        """Captured and refunded are two columns; what the books call captured is their difference."""
+        from chalicelib.kernel.errors import Conflict
+
+        shard = coupons().status(pot.campaign_id).shards[pot.shard]
+        more = shard.refunded if pot.pot == "captured" else 0
+        if getattr(shard, pot.pot) - more != found:
+            raise Conflict()
+        coupons().repair(
+            write,
+            campaign_id=pot.campaign_id,
+            shard=pot.shard,
+            pot=pot.pot,
+            found=found + more,
+            amount=amount,
+        )
+
+
+class _CouponsOfLedger:
+    def by_code(self, code: str) -> "Found | None":
+        from chalicelib.coupons.model import CodeRefused, hash_of, read_code
+
+        try:
+            code_hash = hash_of(secrets().text("code-key"), read_code(code))
+        except CodeRefused:
+            return None
+        return self._found(code_hash)
+
+    def by_id(self, coupon_id: str) -> "Found | None":
+        from chalicelib.coupons.model import UnknownCoupon, parts_of
+
+        try:
+            found = self._found(parts_of(coupon_id)[1])
+        except UnknownCoupon:
+            return None
+        return found if found and found.coupon_id == coupon_id else None
+
+    def _found(self, code_hash: str) -> "Found | None":
+        from chalicelib.ledger.model import Found
+
+        each = coupons().store.coupon(code_hash)
+        return Found(each.coupon_id, each.state.value, each.owner, each.used_by) if each else None
+
+
+class _PointsOfLedger:
+    def standing(self, customer_id: str) -> "Balance":
+        from chalicelib.ledger.model import Balance
+
+        wallet = points().wallet(customer_id)
+        return Balance(wallet.balance(utc_now()), wallet.on_hold, wallet.debt)
+
+
+@functools.cache
+def ledger_books() -> "BookService":
+    from chalicelib.ledger.service import BookService
+    from chalicelib.ledger.store import BookStore, RunStore
+
+    return BookService(BookStore(), RunStore())
+
+
+@functools.cache
+def ledger_settlements() -> "SettlementService":
+    from chalicelib.ledger.service import SettlementService
+    from chalicelib.ledger.store import SponsorStore
+
+    return SettlementService(SponsorStore(), ledger_books(), now=utc_now)
+
+
+@functools.cache
+def ledger_runs() -> "RunService":
+    from chalicelib.kernel.tables import AllOrNothing
+    from chalicelib.ledger.service import RunService
+    from chalicelib.ledger.store import RunStore, SponsorStore
+
+    return RunService(
+        RunStore(),
+        ledger_books(),
+        SponsorStore(),
+        _CheckoutsOfLedger(),
+        _CountersOfLedger(),
+        AllOrNothing,
+        now=utc_now,
+        new_id=new_id,
+    )
+
+
+@functools.cache
+def ledger_lookup() -> "LookService":
+    from chalicelib.kernel.settings import SETTINGS
+    from chalicelib.ledger.gateway import ApiLog
+    from chalicelib.ledger.service import LookService
+
+    log = ApiLog(functools.partial(client, "logs"), f"/aws/lambda/{SETTINGS.stage}-api")
+    return LookService(
+        ledger_books(), _CheckoutsOfLedger(), _CouponsOfLedger(), _PointsOfLedger(), log, now=utc_now
+    )
 
 
 class _ContractsOfDocuments:

@@ -102,6 +102,7 @@ def findings(stage: str, session: boto3.Session) -> Iterator[Finding]:
     yield alarm_email(os.environ.get("ALARM_EMAIL", ""))
     yield outside("PAYMENTS_URL", os.environ.get("PAYMENTS_URL", ""), "the payment gateway")
     yield outside("OFFICES_URL", os.environ.get("OFFICES_URL", ""), "the licence and recall offices")
+    yield outside("PARTNERS_URL", os.environ.get("PARTNERS_URL", ""), "the partners who take points")
     yield payments_key(session.client("secretsmanager"), stage)
     yield iot_endpoint(session.client("iot"))
     yield from texts(session.client("sns"))

@@ -24,8 +24,10 @@ PARAMETERS = {
     "ALARM_EMAIL": "AlarmEmail",
     "PAYMENTS_URL": "PaymentsUrl",
     "OFFICES_URL": "OfficesUrl",
+    "PARTNERS_URL": "PartnersUrl",
     "SMS_PARTS_PER_DAY": "SmsPartsPerDay",
     "SMS_PARTS_FOR_LINKS": "SmsPartsForLinks",
+    "OPT_OUT_NUMBER": "OptOutNumber",
     "COMMAND_TRANSPORT": "CommandTransport",
 }
 NOTHING_TO_DO = ("No updates are to be performed", "didn't contain changes")

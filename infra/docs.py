@@ -1,4 +1,5 @@
-"""Writes docs/openapi.yaml, docs/states.md, docs/facts.yaml and the table in docs/security.md: `make docs`.
+"""Writes docs/openapi.yaml, docs/states.md, docs/facts.yaml and the tables of tests in docs/security.md and
+docs/money.md: `make docs`.
 
 What a route is comes from its decorator and signature (`chalicelib.kernel.http.DECLARED`); what it reads
 of a call beyond its body is seen in its code; only what a query may say stands here.
@@ -24,7 +25,7 @@ import chalicelib
 from chalicelib.kernel.errors import HandoverError
 from chalicelib.kernel.http import DECLARED, MAX_KEY_CHARS, STATUS, Declared
 from chalicelib.kernel.states import Table
-from infra import security
+from infra import promises
 
 DOCS = Path(__file__).parent.parent / "docs"
 SAMPLES = DOCS.parent / "events" / "facts"
@@ -51,8 +52,22 @@ CSV = _query("format", "As with `Accept: text/csv`.", type="string", enum=["csv"
 REASON = {**_query("reason", "Why, in words.", type="string"), "required": True}
 UNIT_REASONS = ("stolen", "removed", "defective")
 QUERY = {
+    "GET /v1/ops/campaigns": PAGE,
     "GET /v1/ops/campaigns/{campaign_id}/codes/{batch_id}": [*PAGE, CSV],
     "GET /v1/me/coupons": PAGE,
+    "GET /v1/ops/lookup": [
+        _query("code", "A coupon's code; exactly one of these is given.", type="string"),
+        *(
+            _query(name, "Exactly one of these is given.", type="string")
+            for name in ("coupon_id", "customer_id", "order_id", "checkout_id")
+        ),
+    ],
+    "GET /v1/ops/reconciliations": PAGE[:1],
+    "GET /v1/ops/settlements/{sponsor_id}/{period}": [CSV],
+    "GET /v1/sponsor/settlements/{period}": [CSV],
+    "GET /v1/ops/campaigns/{campaign_id}/batches": PAGE,
+    "GET /v1/me/points/entries": PAGE,
+    "GET /v1/ops/points/{customer_id}": PAGE,
     "GET /v1/ops/incidents": PAGE,
     "GET /v1/ops/incidents/{incident_id}": [
         *PAGE,
@@ -93,7 +108,11 @@ QUERY = {
     ],
 }
 """Per route that reads the query: what it may say."""
-ALSO = {"GET /v1/ops/campaigns/{campaign_id}/codes/{batch_id}": "text/csv"}
+ALSO = {
+    "GET /v1/ops/campaigns/{campaign_id}/codes/{batch_id}": "text/csv",
+    "GET /v1/ops/settlements/{sponsor_id}/{period}": "text/csv",
+    "GET /v1/sponsor/settlements/{period}": "text/csv",
+}
 """Routes that answer in a second media type."""
 
 
@@ -453,4 +472,5 @@ if __name__ == "__main__":
     (DOCS / "openapi.yaml").write_text(openapi_yaml())
     (DOCS / "states.md").write_text(states())
     (DOCS / "facts.yaml").write_text(facts_yaml())
-    security.DOCUMENT.write_text(security.written(security.DOCUMENT.read_text()))
+    for each in promises.EVERY:
+        each.document.write_text(each.written())

@@ -22,7 +22,7 @@ from typing import Any
 import yaml
 
 ROOT = Path(__file__).parent.parent
-SERVICES = {"dynamodb", "events", "iot", "iot-data", "s3", "secretsmanager", "sns", "sqs"}
+SERVICES = {"dynamodb", "events", "iot", "iot-data", "logs", "s3", "secretsmanager", "sns", "sqs"}
 """The AWS services the Lambdas call; the description of every other one stays out of the zip."""
 
 NEEDLESS = re.compile(r"(^|/)(tests?|__pycache__|examples)/|\.pyi$|\.pyc$|/examples-1\.json(\.gz)?$")

@@ -4,6 +4,7 @@ import threading
 
 from infra.local.bank import Bank
 from infra.local.offices import Offices
+from infra.local.partners import Partners
 
 _SERVERS: list[Offices] = []
 
@@ -15,6 +16,12 @@ def opened() -> str:
         threading.Thread(target=server.serve_forever, args=[0.05], daemon=True).start()
         _SERVERS.append(server)
     return f"http://127.0.0.1:{_SERVERS[0].server_port}"
+
+
+def partners() -> Partners:
+    """Partners of the test's own, at the same address."""
+    _SERVERS[0].partners = Partners()
+    return _SERVERS[0].partners
 
 
 def fresh() -> Bank:

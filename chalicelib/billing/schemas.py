@@ -70,7 +70,7 @@ class RefundView(Struct, frozen=True):
 
     @classmethod
     def of(cls, refund: Refund) -> "RefundView":
-        return cls(refund.refund_id, refund.amount, refund.state)
+        return cls(refund.refund_id, refund.rest, refund.state)
 
 
 class GapView(Struct, frozen=True):
@@ -149,7 +149,7 @@ class ContractPaid(Struct, frozen=True):
     amount: int
     handover_at: Moment
     checkout_id: str
-    payment_id: str = ""
+    payment_id: str | None = None
 
     def heard(self, fact: Fact) -> Heard:
         return replace(
@@ -168,7 +168,7 @@ class ContractPaymentRefused(Struct, frozen=True):
     contract_id: str
     checkout_id: str
     amount: int
-    payment_id: str = ""
+    payment_id: str | None = None
 
     def heard(self, fact: Fact) -> Heard:
         payment_id = self.payment_id or self.checkout_id
@@ -396,7 +396,8 @@ class BillingBlocked(Struct, frozen=True):
 
 
 class RefundPaid(Struct, frozen=True):
-    """Published when the gateway has confirmed a refund."""
+    """Published when the gateway has confirmed a refund. `amount`: without what operations had given back
+    before."""
 
     contract_id: str
     refund_id: str

@@ -1,5 +1,7 @@
-"""Composite payment: what is bought, priced by the server, less a coupon's discount, reserved, then paid for.
+"""Composite payment: what is bought, priced by the server, less a coupon and points, reserved, then
+paid for with a card, and given back in the same proportion.
 
-Owns the table `<stage>-checkout` and the payment gateway. Publishes CheckoutReserved, CheckoutCaptured and
-CheckoutDeclined; hears nothing.
+Owns the table `<stage>-checkout` and the payment gateway. Publishes CheckoutReserved, CheckoutCaptured,
+CheckoutDeclined, CheckoutReleased, CheckoutRefunded and RefundRefused; hears the last of these,
+ContractCancelled and ContractPaymentRefused.
 """

@@ -30,6 +30,7 @@ from chalicelib.contracts.model import (
     Delivery,
     Driver,
     Due,
+    Fee,
     KeyNews,
     KeyStatus,
     Line,
@@ -220,10 +221,11 @@ class ContractService(Struct, frozen=True):
             verdicts[named.number] = self.licences.check(named.driver, when)
         self._heard(contract_id, lambda contract, at: contract.verified(verdicts, at))
 
-    def fee(self, contract_id: str, customer_id: str) -> Won:
+    def fee(self, contract_id: str, customer_id: str) -> Fee:
         """The first month's, as signed, while it is not paid. UnknownContract when it is somebody else's."""
         contract = self._owned(contract_id, customer_id)
-        return contract.first_fee if contract.state is State.APPLIED else contract.payable()
+        due = contract.first_fee if contract.state is State.APPLIED else contract.payable()
+        return Fee(due, contract.plan_id)
 
     def payable(self, contract_id: str, customer_id: str) -> Won:
         """The same, when it can be paid now; NotPayable says why not."""
@@ -519,6 +521,13 @@ class ContractService(Struct, frozen=True):
         """`holder`: "customer", or a driver's number from 1."""
         driver = self._contract(contract_id).driver(holder).driver
         return Party(driver.name, driver.phone, driver.language)
+
+    def customer(self, customer_id: str) -> Party:
+        """As the newest of their contracts names them. UnknownContract when they have none."""
+        newest = self.store.mine(customer_id, 1, None)
+        if not newest:
+            raise UnknownContract()
+        return self.party(newest[0].contract_id, "customer")
 
     def proves(self, contract_id: str, holder: str, proof: str) -> bool:
         """Whether `proof` is something only the holder should know; False for a holder nobody named, and for

@@ -1,24 +1,31 @@
-"""Campaigns and codes for operations, "my coupons" for customers, and the issuing of codes."""
+"""Codes, targets and groups for operations, "my coupons" for customers, and the issuing of codes."""
 
+from datetime import timedelta
 from typing import Any
 
 from chalicelib import wiring
-from chalicelib.coupons.model import BatchNotDone, Switch
+from chalicelib.coupons.model import BatchKind, BatchNotDone, BatchVoid
 from chalicelib.coupons.schemas import (
+    BATCHES_IN_PAGE,
     CODES_IN_PAGE,
     COUPONS_IN_PAGE,
-    MOST_CODES_IN_PAGE,
+    MOST_CODES_IN_BATCH,
+    BatchesView,
     BatchView,
-    CampaignRequest,
-    CampaignView,
     CodeBatchRequested,
     CodesRequest,
     CodesView,
     CouponsView,
     CouponView,
-    CreatedView,
+    MembersRequest,
+    MembersView,
+    OffersView,
     RegisterRequest,
-    TopUpRequest,
+    TargetsRequest,
+    TargetsView,
+    VoidedView,
+    VoidRequest,
+    batch_after,
     coupon_after,
     number_of_first,
 )
@@ -26,48 +33,13 @@ from chalicelib.kernel.auth import Group
 from chalicelib.kernel.aws import client
 from chalicelib.kernel.bus import carry
 from chalicelib.kernel.clock import utc_now
-from chalicelib.kernel.entry import background
+from chalicelib.kernel.entry import background, refusals
 from chalicelib.kernel.facts import fact_of
 from chalicelib.kernel.http import REPLAYED, SIGNED_IN, Answer, Call, Routes, limit_of
-from chalicelib.kernel.ids import fingerprint
 
 routes = Routes(__name__)
-
-
-@routes.post("/v1/ops/campaigns", status=201, who=Group.OPS, keyed=True)
-def create_campaign(request: CampaignRequest, call: Call) -> CreatedView | Answer:
-    """Start a campaign with a budget that is never overspent."""
-    done = wiring.coupons().create(
-        request.terms(), request.budget, by=call.caller, key=call.key, request=fingerprint(request)
-    )
-    return Answer(CreatedView(done.value.campaign_id), REPLAYED if done.replayed else {})
-
-
-@routes.get("/v1/ops/campaigns/{campaign_id}", who=Group.OPS)
-def campaign(campaign_id: str) -> CampaignView:
-    """What is left of the budget and where the rest is, at one instant."""
-    return CampaignView.of(wiring.coupons().status(campaign_id), at=utc_now())
-
-
-@routes.post("/v1/ops/campaigns/{campaign_id}/pause", who=Group.OPS)
-def pause_campaign(campaign_id: str) -> CampaignView:
-    """Grant nothing more from now on."""
-    return CampaignView.of(wiring.coupons().switch(campaign_id, Switch.PAUSED), at=utc_now())
-
-
-@routes.post("/v1/ops/campaigns/{campaign_id}/resume", who=Group.OPS)
-def resume_campaign(campaign_id: str) -> CampaignView:
-    """Grant again."""
-    return CampaignView.of(wiring.coupons().switch(campaign_id, Switch.OPEN), at=utc_now())
-
-
-@routes.post("/v1/ops/campaigns/{campaign_id}/top-up", who=Group.OPS, keyed=True)
-def top_up_campaign(campaign_id: str, request: TopUpRequest, call: Call) -> CampaignView | Answer:
-    """Add to the budget, once for each top_up_id."""
-    done = wiring.coupons().top_up(
-        campaign_id, request.top_up_id, request.amount, by=call.caller, key=call.key
-    )
-    return Answer(CampaignView.of(done.value, at=utc_now()), REPLAYED if done.replayed else {})
+RUN = timedelta(minutes=4)
+"""The Lambda that issues has five; what is left after so long is another run's."""
 
 
 @routes.post("/v1/ops/campaigns/{campaign_id}/codes", status=202, who=Group.OPS, keyed=True)
@@ -82,8 +54,9 @@ def request_codes(campaign_id: str, request: CodesRequest, call: Call) -> BatchV
 @routes.get("/v1/ops/campaigns/{campaign_id}/codes/{batch_id}", who=Group.OPS)
 def codes(campaign_id: str, batch_id: str, call: Call) -> CodesView | Answer:
     """How far the batch is, and its codes when it is done; as CSV with Accept: text/csv or ?format=csv."""
-    first, limit = number_of_first(call.query), limit_of(call.query, CODES_IN_PAGE, MOST_CODES_IN_PAGE)
-    batch = wiring.coupons().batch(campaign_id, batch_id)
+    usual = MOST_CODES_IN_BATCH if _wants_csv(call) else CODES_IN_PAGE
+    first, limit = number_of_first(call.query), limit_of(call.query, usual, MOST_CODES_IN_BATCH)
+    batch = wiring.coupons().batch(campaign_id, batch_id, BatchKind.CODES)
     view = CodesView.of(batch, first, wiring.coupons().codes(batch, first, limit))
     return _as_csv(view) if _wants_csv(call) else view
 
@@ -93,6 +66,8 @@ def _wants_csv(call: Call) -> bool:
 
 
 def _as_csv(view: CodesView) -> Answer:
+    if view.state in ("VOID", "VOIDING"):
+        raise BatchVoid()
     if view.state != "DONE":
         raise BatchNotDone(issued=view.issued, count=view.count)
     headers = {"Content-Disposition": f'attachment; filename="{view.batch_id}.csv"'}
@@ -100,11 +75,72 @@ def _as_csv(view: CodesView) -> Answer:
     return Answer(view.csv(), headers | more, content_type="text/csv; charset=utf-8")
 
 
+@routes.get("/v1/ops/campaigns/{campaign_id}/batches", who=Group.OPS)
+def batches(campaign_id: str, call: Call) -> BatchesView:
+    """A campaign's batches of codes and of coupons for targets, by name, and how far each is."""
+    limit = limit_of(call.query, BATCHES_IN_PAGE, BATCHES_IN_PAGE)
+    return BatchesView.of(*wiring.coupons().batches(campaign_id, limit, batch_after(call.query)))
+
+
+@routes.post("/v1/ops/campaigns/{campaign_id}/targets", status=202, who=Group.OPS, keyed=True)
+def request_targets(campaign_id: str, request: TargetsRequest, call: Call) -> TargetsView | Answer:
+    """Have a coupon put into the box of each of these customers, once for each batch_id."""
+    done = wiring.coupons().request_targets(
+        campaign_id, request.batch_id, request.customers, request.send, by=call.caller, key=call.key
+    )
+    told = wiring.coupons().told(done.value)
+    return Answer(TargetsView.of(done.value, told), REPLAYED if done.replayed else {})
+
+
+@routes.get("/v1/ops/campaigns/{campaign_id}/targets/{batch_id}", who=Group.OPS)
+def targets(campaign_id: str, batch_id: str) -> TargetsView:
+    """How many have their coupon, how many have heard of it, and why others have not."""
+    batch = wiring.coupons().batch(campaign_id, batch_id, BatchKind.TARGETS)
+    return TargetsView.of(batch, wiring.coupons().told(batch))
+
+
+@routes.post("/v1/ops/campaigns/{campaign_id}/batches/{batch_id}/void", status=202, who=Group.OPS, keyed=True)
+def void_batch(campaign_id: str, batch_id: str, request: VoidRequest, call: Call) -> BatchView | Answer:
+    """Make a batch void, but for what checkouts have of it now, and issue no more of it."""
+    done = wiring.coupons().void_batch(campaign_id, batch_id, request.reason, by=call.caller, key=call.key)
+    return Answer(BatchView.of(done.value), REPLAYED if done.replayed else {})
+
+
+@routes.post("/v1/ops/groups/{group}/members", who=Group.OPS)
+def members(group: str, request: MembersRequest) -> MembersView:
+    """Put customers into a group, and take others out; to ask again changes nothing."""
+    wiring.coupons().change_group(group, request.add, request.remove)
+    return MembersView(group, len(set(request.add)), len(set(request.remove)))
+
+
+@routes.post("/v1/ops/coupons/{coupon_id}/void", who=Group.OPS, keyed=True)
+def void_coupon(coupon_id: str, request: VoidRequest, call: Call) -> VoidedView | Answer:
+    """Make a coupon void that no checkout has; what was bound for it goes back to its budget."""
+    done = wiring.coupons().void(coupon_id, request.reason, by=call.caller, key=call.key)
+    return Answer(VoidedView.of(done.value), REPLAYED if done.replayed else {})
+
+
 @routes.post("/v1/me/coupons", status=201, who=SIGNED_IN, keyed=True)
 def register_coupon(request: RegisterRequest, call: Call) -> CouponView | Answer:
     """Put a code into my coupons; one answer for wrong, used and foreign codes."""
-    done = wiring.coupons().register(request.code, by=call.caller, key=call.key)
+    with refusals(customer_id=call.caller.id):
+        done = wiring.coupons().register(request.code, by=call.caller, key=call.key, ip=call.ip)
     return Answer(CouponView.of(done.value), REPLAYED if done.replayed else {})
+
+
+@routes.get("/v1/me/campaigns", who=SIGNED_IN)
+def my_campaigns(call: Call) -> OffersView:
+    """The campaigns whose coupon I may take, or have taken."""
+    return OffersView.of(wiring.coupons().offered(call.caller))
+
+
+@routes.post("/v1/me/campaigns/{campaign_id}/coupon", status=201, who=SIGNED_IN, keyed=True)
+def take_coupon(campaign_id: str, call: Call) -> CouponView | Answer:
+    """Take the campaign's coupon: one for each customer, and 200 for who has it already."""
+    with refusals(customer_id=call.caller.id, campaign_id=campaign_id):
+        done = wiring.coupons().take(campaign_id, by=call.caller)
+    replayed = done.replayed
+    return Answer(CouponView.of(done.value), REPLAYED if replayed else {}, 200 if replayed else 201)
 
 
 @routes.get("/v1/me/coupons", who=SIGNED_IN)
@@ -117,9 +153,9 @@ def my_coupons(call: Call) -> CouponsView:
 @routes.lambda_function(name="coupons_issue")
 @background
 def coupons_issue(event: dict[str, Any], _: Any) -> int:
-    """Issues the batch asked for, from wherever an earlier run stopped."""
+    """Issues a batch or makes it void, from wherever another run stopped; hands on what it cannot finish."""
     asked = fact_of(event).data_as(CodeBatchRequested)
-    return wiring.coupons().issue(asked.campaign_id, asked.batch_id).issued
+    return wiring.coupons().carry_on(asked.campaign_id, asked.batch_id, until=utc_now() + RUN).issued
 
 
 @routes.lambda_function(name="coupons_publish")

@@ -1,4 +1,4 @@
-"""The facts that have a text sent, the sweep of texts that wait, and what operations see of them."""
+"""The facts that have a text sent, the sweep of texts that wait, consents, and what operations see of it."""
 
 from typing import Any
 
@@ -12,9 +12,17 @@ from chalicelib.kernel.clock import utc_now
 from chalicelib.kernel.deadlines import measured
 from chalicelib.kernel.entry import METRICS, background
 from chalicelib.kernel.facts import fact_of
-from chalicelib.kernel.http import Routes
+from chalicelib.kernel.http import PUBLIC, SIGNED_IN, Call, Routes
 from chalicelib.notices.model import State
-from chalicelib.notices.schemas import Cause, SmartKeyLinkIssued, TextsView
+from chalicelib.notices.schemas import (
+    Cause,
+    ConsentsRequest,
+    ConsentsView,
+    CouponGiven,
+    SmartKeyLinkIssued,
+    StruckOffView,
+    TextsView,
+)
 
 routes = Routes(__name__)
 
@@ -23,6 +31,26 @@ routes = Routes(__name__)
 def texts() -> TextsView:
     """What today's texts have cost and may cost, and which of them wait."""
     return TextsView.of(wiring.notices().spending())
+
+
+@routes.get("/v1/me/consents", who=SIGNED_IN)
+def consents(call: Call) -> ConsentsView:
+    """Whether I agreed to advertising, and when I should say so again."""
+    return ConsentsView.of(wiring.notices().consents(call.caller))
+
+
+@routes.put("/v1/me/consents", who=SIGNED_IN)
+def agree(request: ConsentsRequest, call: Call) -> ConsentsView:
+    """Agree to advertising or no longer, at night too or not. The answer is the notice of it that the law
+    asks for (decree, article 62-2)."""
+    return ConsentsView.of(wiring.notices().agree(call.caller, request.marketing, request.night))
+
+
+@routes.post("/v1/webhooks/opt-outs", who=PUBLIC)
+def struck_off(call: Call) -> StruckOffView:
+    """A number whose owner refuses advertising, signed over the raw body; repetitions are welcome."""
+    wiring.notices().strike_off(call.raw, call.headers.get("x-signature", ""))
+    return StruckOffView()
 
 
 @routes.lambda_function(name="notices_send")
@@ -40,6 +68,13 @@ def notices_tell(event: dict[str, Any], _: Any) -> str | None:
     fact = fact_of(event)
     cause = fact.data_as(Cause)
     return _counted(wiring.notices().tell(cause.template(fact.type), cause.contract_id, fact.id))
+
+
+@routes.lambda_function(name="notices_advertise")
+@background
+def notices_advertise(event: dict[str, Any], _: Any) -> str | None:
+    """That somebody was given a coupon, if they agreed to hear of it, and not at night."""
+    return _counted(wiring.notices().advertise(fact_of(event).data_as(CouponGiven).gift))
 
 
 def _counted(state: State | None) -> str | None:

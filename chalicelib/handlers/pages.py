@@ -1,11 +1,11 @@
-"""The pages' entry points: the pages, their files, the public settings, the overview."""
+"""The pages' entry points: pages, their files, public settings, the overview, a customer's wallet."""
 
 from chalicelib import wiring
 from chalicelib.kernel.auth import Group
-from chalicelib.kernel.http import PUBLIC, Answer, Routes
+from chalicelib.kernel.http import PUBLIC, SIGNED_IN, Answer, Call, Routes
 from chalicelib.kernel.settings import SETTINGS
 from chalicelib.pages.model import safety_headers
-from chalicelib.pages.schemas import ConfigView, OverviewView
+from chalicelib.pages.schemas import ConfigView, OverviewView, WalletView
 
 routes = Routes(__name__)
 
@@ -28,6 +28,13 @@ def smart_key_worker() -> Answer:
 def ops_page() -> Answer:
     """The ops page; everything it shows is behind a sign-in."""
     page = wiring.page_files().template("ops.html")
+    return Answer(page.body, safety_headers(SETTINGS.cognito_endpoint), content_type=page.content_type)
+
+
+@routes.get("/sponsor", who=PUBLIC)
+def sponsor_page() -> Answer:
+    """Campaigns and settlements of who pays for a promotion; everything it shows is behind a sign-in."""
+    page = wiring.page_files().template("sponsor.html")
     return Answer(page.body, safety_headers(SETTINGS.cognito_endpoint), content_type=page.content_type)
 
 
@@ -82,3 +89,9 @@ def config() -> ConfigView:
 def overview() -> OverviewView:
     """What is about to go wrong: today's smart keys, key shipments in trouble, overdue work."""
     return OverviewView.of(wiring.overview().overview())
+
+
+@routes.get("/v1/me/wallet", who=SIGNED_IN)
+def wallet(call: Call) -> WalletView:
+    """My points and how many coupons I could use: the foot of every customer page."""
+    return WalletView.of(wiring.wallet().wallet(call.caller.id))

@@ -5,11 +5,14 @@ run (aws/chalice#1566), so each wears this decorator itself.
 """
 
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from aws_lambda_powertools import Logger
 from aws_lambda_powertools.metrics import Metrics, MetricUnit
+
+from chalicelib.kernel.errors import HandoverError
 
 LOG = Logger(service="handover")
 METRICS = Metrics(namespace="handover", service="handover")
@@ -36,3 +39,21 @@ def background(
             METRICS.flush_metrics()
 
     return run
+
+
+def seconds_left(context: Any) -> Callable[[], float]:
+    """Of this run, by the context that AWS calls a function with."""
+    return lambda: float(context.get_remaining_time_in_millis()) / 1000
+
+
+@contextmanager
+def refusals(**about: Any) -> Iterator[None]:
+    """Whatever is refused inside is said in the log, where operations look it up: a refusal writes nothing.
+
+    `about`: ids of who asked and what for; never a code, and nothing personal.
+    """
+    try:
+        yield
+    except HandoverError as refusal:
+        LOG.info("refusal", code=refusal.code, **about, **getattr(refusal, "aside", {}))
+        raise

@@ -292,6 +292,9 @@ class Routes(Blueprint):
         """`keyed`: the view reads `call.key`; a missing Idempotency-Key is refused before anything else."""
         return self._declare(path, "POST", status, who, keyed)
 
+    def put(self, path: str, *, who: Who, status: int = 200) -> Callable[..., Any]:
+        return self._declare(path, "PUT", status, who)
+
     def delete(self, path: str, *, who: Who, status: int = 204) -> Callable[..., Any]:
         return self._declare(path, "DELETE", status, who)
 

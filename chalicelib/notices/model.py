@@ -1,14 +1,20 @@
-"""Notices: their wording, their size, and the way from due to sent.
+"""Notices: their wording, their size, the way from due to sent, and what the law asks of advertising.
 
 A domestic text holds 90 bytes of cp949 (Python's `euc-kr` writes rare syllables as eight bytes), and one part
-of an SNS text 140 bytes, which is 70 UTF-16 units.
+of an SNS text 140 bytes, which is 70 UTF-16 units; beyond 90 bytes it is a long text (LMS), of at most 2,000.
+
+Advertising (정보통신망법, the Network Act, article 50; its decree, articles 61 to 62-3 and table 6): only to
+who has agreed before (1); between 21:00 and 08:00 only to who has agreed to that apart (3); the text begins
+with (광고) and the sender's name, and ends with a way to refuse that costs nothing (4); who has agreed is
+asked again every two years (8). The law then takes silence for consent
+(asiae.co.kr/article/2016112518081319812); here a consent that was not confirmed in time rests until it is.
 """
 
 import base64
 import hashlib
 import hmac
 from collections.abc import Sequence
-from datetime import date, datetime, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from enum import StrEnum
 from typing import Any
 from zlib import crc32
@@ -16,11 +22,13 @@ from zlib import crc32
 from msgspec import Struct
 from msgspec.structs import replace
 
-from chalicelib.kernel.calendar import DAY, KST
-from chalicelib.kernel.errors import Busy, Conflict, Refused, TooMany
+from chalicelib.kernel.calendar import DAY, KST, months_after
+from chalicelib.kernel.errors import Busy, Conflict, Refused, TooMany, Unauthenticated
+from chalicelib.kernel.money import Won
 from chalicelib.kernel.states import Table
 
 SMS_BYTES = 90
+LMS_BYTES = 2000
 PART_UNITS = 70
 LONG_PART_UNITS = 67
 """Of each part of a longer text: its header takes six bytes."""
@@ -37,6 +45,11 @@ TEXTS_WINDOW = timedelta(minutes=10)
 """So many texts reach one number in any such window, whatever they say."""
 SPREAD = timedelta(minutes=30)
 """What waits for a cap looks again after this much time and up to as much more: it may have been raised."""
+
+NIGHT_FROM = time(20, 50)
+"""Ten minutes before the law's 21:00: a carrier takes its time."""
+NIGHT_UNTIL = time(8)
+CONFIRM_MONTHS = 24
 
 
 class State(StrEnum):
@@ -70,7 +83,7 @@ LIFE = Table(
 
 
 class Unsendable(Refused):
-    """A text may hold nothing that cp949 has no letter for."""
+    """A text may hold nothing that cp949 has no letter for, and no more than a long text takes."""
 
 
 class SmsRefused(Refused):
@@ -125,6 +138,46 @@ class DailyCap(TextsLimited):
     """Today's texts are spent."""
 
 
+class NightRest(TextsLimited):
+    """This customer gets no advertising at night."""
+
+
+class AdvertRefused(Refused):
+    """This customer gets no advertising."""
+
+
+class NoConsent(AdvertRefused):
+    """This customer has not agreed to advertising."""
+
+
+class ConsentLapsed(AdvertRefused):
+    """This customer agreed more than two years ago and has not said so again."""
+
+
+class NoNumber(AdvertRefused):
+    """Nobody knows a number of this customer."""
+
+
+class OptedOut(AdvertRefused):
+    """This number was struck off by its owner."""
+
+
+class NoOptOutNumber(AdvertRefused):
+    """There is no number yet at which advertising can be refused for free."""
+
+
+class NightAlone(Refused):
+    """Advertising at night needs the consent to advertising too."""
+
+
+class BadSignature(Unauthenticated):
+    """This call is not signed by who runs the free number."""
+
+
+class ConsentsMoved(Conflict):
+    """These consents were changed meanwhile; look again."""
+
+
 class Template(StrEnum):
     SMART_KEY_LINK = "smart_key_link"
     KEY_QUESTION = "key_question"
@@ -132,7 +185,11 @@ class Template(StrEnum):
     NOT_VERIFIED = "not_verified"
     CHARGE_FAILED = "charge_failed"
     PARTNER_MISSED = "partner_missed"
+    COUPON_GIVEN = "coupon_given"
+    """Advertising: a coupon lies in the customer's box."""
 
+
+ADVERTS = frozenset({Template.COUPON_GIVEN})
 
 WORDS = {
     Template.SMART_KEY_LINK: {
@@ -155,14 +212,29 @@ WORDS = {
         "ko": "[핸드오버] 늦어서 죄송해요. 새 시간 고르기\n{link}",
         "en": "[handover] Sorry: pick a new time\n{link}",
     },
+    Template.COUPON_GIVEN: {
+        "ko": "(광고)[핸드오버] {worth} 할인 쿠폰이 왔어요{until}\n{code}\n{link}\n무료수신거부 {opt_out}",
+        "en": "(광고)[handover] Your coupon: {worth} off{until}\n{code}\n{link}\n무료수신거부 {opt_out}",
+    },
 }
-"""The link stands last: phones cut a final - off a link that something follows."""
+"""A link stands last: phones cut a final - off a link that something follows. Only in advertising, whose
+links are without one, the way to refuse it does."""
+
+
+class GiftName(Struct, frozen=True):
+    """The coupon of that number in a batch of a campaign; whose it is, and its code, are asked for when the
+    text goes out."""
+
+    campaign_id: str
+    batch_id: str
+    number: int
 
 
 class Notice(Struct, frozen=True):
     """Until `due_at` no other run takes it up; None when it is settled. `reason`: why it waits, or FAILED.
 
-    A link's text names grant and number, and finds its contract by them; any other is about a contract.
+    A link's text names grant and number, and finds its contract by them; a gift's names campaign, batch and
+    number, and finds its customer by them; any other is about a contract.
     """
 
     notice_id: str
@@ -172,6 +244,7 @@ class Notice(Struct, frozen=True):
     contract_id: str | None = None
     grant_id: str | None = None
     send_no: int | None = None
+    gift: GiftName | None = None
     state: State = START
     reason: str | None = None
 
@@ -195,15 +268,20 @@ class Notice(Struct, frozen=True):
 
 
 class Caps(Struct, frozen=True):
-    """Parts of texts in a day in Seoul: of all, and how many of them only links may use."""
+    """Parts of texts in a day in Seoul: of all, and how many of them only links may use. Of the rest,
+    advertising leaves the last half to what customers must know."""
 
     parts: int
     for_links: int
 
     def most(self, template: Template) -> int:
-        return self.parts if template is Template.SMART_KEY_LINK else self.parts - self.for_links
+        others = self.parts - self.for_links
+        most = {"links": self.parts, "others": others, "adverts": others // 2}
+        return most[self.whose(template)]
 
     def whose(self, template: Template) -> str:
+        if template in ADVERTS:
+            return "adverts"
         return "links" if template is Template.SMART_KEY_LINK else "others"
 
 
@@ -235,6 +313,83 @@ def after_cap(notice_id: str, at: datetime) -> datetime:
     return min(at + SPREAD, midnight) + own
 
 
+def night_over(at: datetime) -> datetime | None:
+    """When advertising may go on; None when it is day in Seoul."""
+    here = at.astimezone(KST)
+    if NIGHT_UNTIL <= here.time() < NIGHT_FROM:
+        return None
+    day = here.date() + (DAY if here.time() >= NIGHT_FROM else timedelta())
+    return datetime.combine(day, NIGHT_UNTIL, KST).astimezone(UTC)
+
+
+class Consent(Struct, frozen=True):
+    given_at: datetime
+    confirmed_at: datetime
+
+    @property
+    def confirm_by(self) -> datetime:
+        return months_after(self.confirmed_at, CONFIRM_MONTHS)
+
+    def holds(self, at: datetime) -> bool:
+        return at < self.confirm_by
+
+
+class Consents(Struct, frozen=True):
+    """What a customer has agreed to; None: not, or no longer. `version`: how often they have said so."""
+
+    customer_id: str
+    marketing: Consent | None = None
+    night: Consent | None = None
+    version: int = 0
+
+    def said(self, marketing: bool, night: bool, at: datetime) -> "Consents":
+        """To agree again is to confirm. NightAlone."""
+        if night and not marketing:
+            raise NightAlone()
+        return Consents(
+            self.customer_id,
+            _agreed(self.marketing, at) if marketing else None,
+            _agreed(self.night, at) if night else None,
+            self.version + 1,
+        )
+
+    def refuse(self, at: datetime) -> None:
+        if self.marketing is None:
+            raise NoConsent()
+        if not self.marketing.holds(at):
+            raise ConsentLapsed()
+
+    def refuse_struck_off(self, struck_off: datetime | None) -> None:
+        """When the number's owner last refused all advertising; who has agreed since then has agreed."""
+        if struck_off and self.marketing and self.marketing.confirmed_at <= struck_off:
+            raise OptedOut()
+
+    def rest(self, at: datetime) -> None:
+        """NightRest until the morning, unless nights are agreed to."""
+        until = night_over(at)
+        if until is not None and not (self.night and self.night.holds(at)):
+            raise NightRest(until)
+
+
+def _agreed(before: Consent | None, at: datetime) -> Consent:
+    return Consent(before.given_at if before else at, at)
+
+
+def worth(amount: Won | None, percent: int | None, language: str) -> str:
+    """In letters that cp949 has: it knows no sign for won but a wide one."""
+    if amount is None:
+        return f"{percent}%"
+    return f"{amount:,} won" if language == "en" else f"{amount:,}원"
+
+
+def until_day(at: datetime | None) -> str:
+    """The last day in Seoul on which something that ends then can be used."""
+    if at is None:
+        return ""
+    last = (at - timedelta(microseconds=1)).astimezone(KST)
+    return f" (~{last.month}/{last.day})"
+
+
 def number_mark(key: str, phone: str) -> str:
     """Keyed, since eight digits can be guessed."""
     digest = hmac.new(key.encode(), f"texts|v1|{phone}".encode(), hashlib.sha256).digest()
@@ -245,7 +400,8 @@ def text_of(template: Template, language: str, **values: str) -> str:
     """Korean where the language has no wording. Unsendable."""
     wordings = WORDS[template]
     text = wordings.get(language, wordings["ko"]).format(**values)
-    sms_bytes(text)
+    if sms_bytes(text) > LMS_BYTES:
+        raise Unsendable()
     return text
 
 

@@ -4,16 +4,18 @@ from datetime import date, datetime
 
 from msgspec import Struct
 
-from chalicelib.notices.model import Notice, Spending, Template
+from chalicelib.notices.model import Consents, GiftName, Notice, Spending, Template
 
 
 class WaitingText(Struct, frozen=True):
-    """`reason`: NUMBER_LIMIT or DAILY_CAP."""
+    """`reason`: NUMBER_LIMIT, DAILY_CAP or NIGHT_REST."""
 
     notice_id: str
     template: str
     contract_id: str | None
     grant_id: str | None
+    campaign_id: str | None
+    batch_id: str | None
     reason: str | None
     asked_at: datetime
     due_at: datetime | None
@@ -25,6 +27,8 @@ class WaitingText(Struct, frozen=True):
             template=notice.template.value,
             contract_id=notice.contract_id,
             grant_id=notice.grant_id,
+            campaign_id=notice.gift.campaign_id if notice.gift else None,
+            batch_id=notice.gift.batch_id if notice.gift else None,
             reason=notice.reason,
             asked_at=notice.asked_at,
             due_at=notice.due_at,
@@ -47,6 +51,52 @@ class TextsView(Struct, frozen=True):
     def of(cls, seen: Spending) -> "TextsView":
         waiting = [WaitingText.of(notice) for notice in seen.waiting]
         return cls(seen.day, seen.spent, seen.caps.parts, seen.caps.for_links, waiting)
+
+
+class ConsentsRequest(Struct, frozen=True, forbid_unknown_fields=True):
+    """All that the customer agrees to from now on. `night`: advertising between 21:00 and 08:00 too."""
+
+    marketing: bool
+    night: bool = False
+
+
+class ConsentsView(Struct, frozen=True):
+    """`confirm_by`: whoever has not agreed again by then gets no advertising until they have."""
+
+    marketing: bool
+    night: bool
+    given_at: datetime | None
+    confirm_by: datetime | None
+    night_given_at: datetime | None
+
+    @classmethod
+    def of(cls, consents: Consents) -> "ConsentsView":
+        marketing, night = consents.marketing, consents.night
+        return cls(
+            marketing is not None,
+            night is not None,
+            marketing.given_at if marketing else None,
+            marketing.confirm_by if marketing else None,
+            night.given_at if night else None,
+        )
+
+
+class StruckOffView(Struct, frozen=True):
+    """Said alike whether or not anybody here has that number."""
+
+    struck_off: bool = True
+
+
+class CouponGiven(Struct, frozen=True):
+    """Heard."""
+
+    campaign_id: str
+    batch_id: str
+    number: int
+
+    @property
+    def gift(self) -> GiftName:
+        return GiftName(self.campaign_id, self.batch_id, self.number)
 
 
 class NoticeSent(Struct, frozen=True):
@@ -79,7 +129,8 @@ class NoticeFailed(Struct, frozen=True):
 
 
 class SmsCapReached(Struct, frozen=True):
-    """Published once a day for links and for all others: what they may cost is spent, and texts wait."""
+    """Published once a day for links, for adverts and for all others: what they may cost is spent, and texts
+    wait."""
 
     day: date
     whose: str

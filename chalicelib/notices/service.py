@@ -13,9 +13,10 @@ from typing import Protocol
 from msgspec import Struct
 from msgspec.structs import replace
 
+from chalicelib.kernel.auth import Caller
 from chalicelib.kernel.clock import Clock
 from chalicelib.kernel.deadlines import SHARDS, Report, sweep
-from chalicelib.kernel.errors import Conflict, HandoverError, NotFound
+from chalicelib.kernel.errors import Conflict, HandoverError, NotFound, Refused
 from chalicelib.kernel.facts import Fact
 from chalicelib.kernel.ids import keyed_id
 from chalicelib.notices.model import (
@@ -23,8 +24,14 @@ from chalicelib.notices.model import (
     AlreadySettled,
     AlreadyTold,
     Caps,
+    Consents,
+    ConsentsMoved,
     DailyCap,
     Event,
+    GiftName,
+    NightRest,
+    NoNumber,
+    NoOptOutNumber,
     Notice,
     SmsRefused,
     SmsUnavailable,
@@ -39,7 +46,9 @@ from chalicelib.notices.model import (
     number_mark,
     sms_parts,
     text_of,
+    until_day,
     with_text,
+    worth,
 )
 
 CUSTOMER = "customer"
@@ -79,8 +88,50 @@ class Parties(Protocol):
     def party(self, contract_id: str, holder: str) -> Party: ...
 
 
+class Gift(Protocol):
+    """A coupon in somebody's box: won or percent, and its last moment."""
+
+    @property
+    def customer_id(self) -> str: ...
+    @property
+    def code(self) -> str: ...
+    @property
+    def amount(self) -> int | None: ...
+    @property
+    def percent(self) -> int | None: ...
+    @property
+    def until(self) -> datetime | None: ...
+
+
+class Gifts(Protocol):
+    """NotFound. Conflict when it is no longer worth a text: used, void, or its campaign over."""
+
+    def gift(self, campaign_id: str, batch_id: str, number: int) -> Gift: ...
+
+
+class Customers(Protocol):
+    """How to reach a customer, whatever for. NotFound when nobody knows a number."""
+
+    def customer(self, customer_id: str) -> Party: ...
+
+
+class OptOut(Protocol):
+    @property
+    def phone(self) -> str: ...
+    @property
+    def at(self) -> datetime: ...
+
+
+class OptOuts(Protocol):
+    """Calls to the free number, as its operator reports them. BadSignature, Malformed."""
+
+    def call(self, raw: bytes, signature: str) -> OptOut: ...
+
+
 class Sms(Protocol):
-    """SmsRefused when trying again is useless, SmsUnavailable when it did not go out, SmsUnsure when nobody
+    """A text of more than 90 bytes is a long one; whether it goes out in parts or as LMS is its adapter's.
+
+    SmsRefused when trying again is useless, SmsUnavailable when it did not go out, SmsUnsure when nobody
     knows."""
 
     def send(self, phone: str, text: str) -> None: ...
@@ -97,7 +148,10 @@ class Store(Protocol):
         """TakenUp when it is not as `before`."""
 
     def settle(self, notice: Notice, at: datetime, fact: Fact | None) -> None:
-        """AlreadySettled."""
+        """Counts what became of a gift's text too. AlreadySettled."""
+
+    def texts_of(self, campaign_id: str, batch_id: str) -> dict[str, int]:
+        """How many gifts' texts were SENT, or refused for which reason."""
 
     def waiting(self, most: int, at: datetime) -> list[Notice]:
         """Soonest first; may lag by a moment."""
@@ -114,6 +168,15 @@ class Store(Protocol):
     def tell_cap(self, day: date, whose: str, at: datetime, fact: Fact) -> None:
         """AlreadyTold."""
 
+    def consents(self, customer_id: str) -> Consents: ...
+    def agree(self, before: Consents, after: Consents) -> None:
+        """ConsentsMoved when they are not as `before`."""
+
+    def strike_off(self, number: str, at: datetime) -> None:
+        """For ever; of several the latest counts."""
+
+    def struck_off(self, number: str) -> datetime | None: ...
+
 
 class _Text(Struct, frozen=True):
     """What goes out, to whom; it is never stored, and never shown."""
@@ -126,13 +189,18 @@ class _Text(Struct, frozen=True):
 
 
 class NoticeService(Struct, frozen=True):
-    """`number_key`: the secret under which numbers are known."""
+    """`number_key`: the secret under which numbers are known. `opt_out`: where advertising is refused for
+    free; without it none goes out."""
 
     store: Store
     links: Links
     parties: Parties
+    gifts: Gifts
+    customers: Customers
+    opt_outs: OptOuts
     sms: Sms
     site_url: str
+    opt_out: str
     caps: Caps
     number_key: Callable[[], str]
     now: Clock
@@ -151,6 +219,12 @@ class NoticeService(Struct, frozen=True):
         notice_id = keyed_id("ntc", cause, template)
         return self._begin(Notice.new(notice_id, template, self.now(), contract_id=contract_id))
 
+    def advertise(self, gift: GiftName) -> State | None:
+        """That a coupon lies in somebody's box, once; None when it was heard before."""
+        template = Template.COUPON_GIVEN
+        notice_id = keyed_id("ntc", gift.campaign_id, gift.batch_id, str(gift.number), template)
+        return self._begin(Notice.new(notice_id, template, self.now(), gift=gift))
+
     def sweep(self) -> Report:
         """Takes up what was left behind by a run that is gone, and what has its turn now."""
         at = self.now()
@@ -166,6 +240,32 @@ class NoticeService(Struct, frozen=True):
         at = self.now()
         day = day_of(at)
         return Spending(day, self.store.spent(day), self.caps, tuple(self.store.waiting(MOST_SHOWN, at)))
+
+    def texts_of(self, campaign_id: str, batch_id: str) -> dict[str, int]:
+        """How many gifts' texts were SENT, or refused for which reason."""
+        return self.store.texts_of(campaign_id, batch_id)
+
+    # ---- consents -----------------------------------------------------------------------------------------
+
+    def consents(self, by: Caller) -> Consents:
+        return self.store.consents(by.id)
+
+    def agree(self, by: Caller, marketing: bool, night: bool) -> Consents:
+        """What the customer agrees to from now on; to say it again is to confirm it. NightAlone."""
+        for _ in range(ATTEMPTS):
+            before = self.store.consents(by.id)
+            after = before.said(marketing, night, self.now())
+            with suppress(ConsentsMoved):
+                self.store.agree(before, after)
+                return after
+        raise ConsentsMoved()
+
+    def strike_off(self, raw: bytes, signature: str) -> None:
+        """The number's owner refuses all advertising, until a customer who has it agrees anew."""
+        call = self.opt_outs.call(raw, signature)
+        self.store.strike_off(number_mark(self.number_key(), call.phone), min(call.at, self.now()))
+
+    # ---- how a notice goes out ----------------------------------------------------------------------------
 
     def _begin(self, notice: Notice) -> State | None:
         with suppress(AlreadyHeard):
@@ -186,7 +286,9 @@ class NoticeService(Struct, frozen=True):
     def _send(self, notice: Notice) -> State:
         try:
             notice, text = self._addressed(notice)
-        except (Conflict, NotFound) as problem:
+        except NightRest as rest:
+            return self._wait(notice, rest)
+        except (Refused, Conflict, NotFound) as problem:
             return self._settle(replace(notice, contract_id=None), Event.REFUSED, problem.code)
         if notice.too_late(self.now()):
             return self._settle(notice, Event.REFUSED, TOO_LATE)
@@ -199,6 +301,8 @@ class NoticeService(Struct, frozen=True):
         return self._settle(notice, Event.ACCEPTED, None)
 
     def _addressed(self, notice: Notice) -> tuple[Notice, _Text]:
+        if notice.gift is not None:
+            return notice, self._advert(notice.template, notice.gift)
         if notice.grant_id is None or notice.send_no is None:
             return notice, self._text(notice, str(notice.contract_id), CUSTOMER, "/my")
         link = self.links.link(notice.grant_id, notice.send_no)
@@ -208,6 +312,33 @@ class NoticeService(Struct, frozen=True):
     def _text(self, notice: Notice, contract_id: str, holder: str, way: str) -> _Text:
         party = self.parties.party(contract_id, holder)
         return _Text(party.phone, text_of(notice.template, party.language, link=self.site_url + way))
+
+    def _advert(self, template: Template, name: GiftName) -> _Text:
+        """NightRest, AdvertRefused, Conflict or NotFound when it may not go to this customer, or not now."""
+        gift = self.gifts.gift(name.campaign_id, name.batch_id, name.number)
+        if not self.opt_out:
+            raise NoOptOutNumber()
+        consents, at = self.store.consents(gift.customer_id), self.now()
+        consents.refuse(at)
+        party = self._customer(gift.customer_id)
+        consents.refuse_struck_off(self.store.struck_off(number_mark(self.number_key(), party.phone)))
+        consents.rest(at)
+        words = text_of(
+            template,
+            party.language,
+            worth=worth(gift.amount, gift.percent, party.language),
+            until=until_day(gift.until),
+            code=gift.code,
+            link=self.site_url + "/my",
+            opt_out=self.opt_out,
+        )
+        return _Text(party.phone, words)
+
+    def _customer(self, customer_id: str) -> Party:
+        try:
+            return self.customers.customer(customer_id)
+        except NotFound:
+            raise NoNumber() from None
 
     def _hand_over(self, notice: Notice, text: _Text) -> None:
         """Counted first, each time: whatever becomes of this try, a number never gets more than its texts."""

@@ -4,10 +4,15 @@
 `pk = NUMBER#<mark>`, `sk = TEXTS`: when a number's latest texts went out, for a day.
 `pk = SPENT#<day>`, `sk = SPENT`: how many parts of texts a day has cost so far.
 `pk = SPENT#<day>`, `sk = TOLD#<whose>`: that its cap was reached, published once.
+`pk = GIFTS#<campaign>#<batch>`, `sk = <outcome>#<shard>`: how many of its texts ended so; kept.
+`pk = CONSENTS#<customer>`, `sk = CONSENTS`: what the customer agrees to.
+`pk = NUMBER#<mark>`, `sk = STRUCK_OFF`: when its owner last refused all advertising; kept.
 Index `due`: every notice that is not settled, by the time it is taken up again (`kernel.deadlines`).
 """
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from datetime import date, datetime, timedelta
 from typing import Any
 
@@ -22,6 +27,10 @@ from chalicelib.notices.model import (
     AlreadySettled,
     AlreadyTold,
     CapReached,
+    Consent,
+    Consents,
+    ConsentsMoved,
+    GiftName,
     Notice,
     State,
     TakenUp,
@@ -44,6 +53,9 @@ class NoticeItem(Item):
     contract_id = UnicodeAttribute(null=True)
     grant_id = UnicodeAttribute(null=True)
     send_no = NumberAttribute(null=True)
+    campaign_id = UnicodeAttribute(null=True)
+    batch_id = UnicodeAttribute(null=True)
+    number = NumberAttribute(null=True)
     template = UnicodeAttribute()
     state = UnicodeAttribute()
     asked_at = UnicodeAttribute()
@@ -75,6 +87,31 @@ class ToldItem(Item):
         table_name = TABLE
 
     ttl = NumberAttribute()
+
+
+class TallyItem(Item):
+    class Meta:
+        table_name = TABLE
+
+    texts = NumberAttribute()
+
+
+class ConsentsItem(Item):
+    class Meta:
+        table_name = TABLE
+
+    marketing_given_at = UnicodeAttribute(null=True)
+    marketing_confirmed_at = UnicodeAttribute(null=True)
+    night_given_at = UnicodeAttribute(null=True)
+    night_confirmed_at = UnicodeAttribute(null=True)
+    version = NumberAttribute()
+
+
+class StruckOffItem(Item):
+    class Meta:
+        table_name = TABLE
+
+    at = UnicodeAttribute()
 
 
 def _key(notice: Notice) -> NoticeItem:
@@ -114,7 +151,17 @@ class NoticeStore:
         write.put(item, only_if=NoticeItem.state == State.PENDING, otherwise=AlreadySettled)
         if fact:
             write.fact(NoticeItem, fact)
+        if notice.gift:
+            outcome = f"{notice.reason or notice.state.value}#{shard_of(notice.notice_id)}"
+            tally = TallyItem(_gifts_pk(notice.gift.campaign_id, notice.gift.batch_id), outcome)
+            write.update(tally, TallyItem.texts.add(1))
         write.commit()
+
+    def texts_of(self, campaign_id: str, batch_id: str) -> dict[str, int]:
+        found: Counter[str] = Counter()
+        for row in TallyItem.query(_gifts_pk(campaign_id, batch_id), consistent_read=True):
+            found[row.sk.partition("#")[0]] += int(row.texts)
+        return dict(found)
 
     def waiting(self, most: int, at: datetime) -> list[Notice]:
         found: list[Notice] = []
@@ -177,6 +224,42 @@ class NoticeStore:
         write.fact(NoticeItem, fact)
         write.commit()
 
+    # ---- consents -----------------------------------------------------------------------------------------
+
+    def consents(self, customer_id: str) -> Consents:
+        item = ConsentsItem.load(f"CONSENTS#{customer_id}", "CONSENTS")
+        if item is None:
+            return Consents(customer_id)
+        return Consents(
+            customer_id,
+            _consent(item.marketing_given_at, item.marketing_confirmed_at),
+            _consent(item.night_given_at, item.night_confirmed_at),
+            int(item.version),
+        )
+
+    def agree(self, before: Consents, after: Consents) -> None:
+        new = ConsentsItem.pk.does_not_exist()
+        as_read = (ConsentsItem.version == before.version) if before.version else new
+        write = AllOrNothing()
+        write.put(_consents_item(after), only_if=as_read, otherwise=ConsentsMoved)
+        write.commit()
+
+    def strike_off(self, number: str, at: datetime) -> None:
+        item = StruckOffItem(f"NUMBER#{number}", "STRUCK_OFF", at=stamp(at))
+        later = StruckOffItem.pk.does_not_exist() | (StruckOffItem.at < stamp(at))
+        write = AllOrNothing()
+        write.put(item, only_if=later, otherwise=AlreadyHeard)
+        with suppress(AlreadyHeard):
+            write.commit()
+
+    def struck_off(self, number: str) -> datetime | None:
+        item = StruckOffItem.load(f"NUMBER#{number}", "STRUCK_OFF")
+        return moment(item.at) if item else None
+
+
+def _gifts_pk(campaign_id: str, batch_id: str) -> str:
+    return f"GIFTS#{campaign_id}#{batch_id}"
+
 
 def _stamp(at: datetime | None) -> str | None:
     return stamp(at) if at else None
@@ -190,11 +273,35 @@ def _item(notice: Notice) -> NoticeItem:
     item = _key(notice)
     item.notice_id, item.template, item.state = notice.notice_id, notice.template, notice.state
     item.contract_id, item.grant_id, item.send_no = notice.contract_id, notice.grant_id, notice.send_no
+    if notice.gift:
+        item.campaign_id, item.batch_id = notice.gift.campaign_id, notice.gift.batch_id
+        item.number = notice.gift.number
     item.asked_at, item.reason = stamp(notice.asked_at), notice.reason
     item.due_at = _stamp(notice.due_at)
     item.due_shard = shard_of(notice.notice_id) if notice.due_at else None
     item.ttl = _gone_by(notice.asked_at)
     return item
+
+
+def _gift(item: NoticeItem) -> GiftName | None:
+    if item.campaign_id is None or item.batch_id is None or item.number is None:
+        return None
+    return GiftName(item.campaign_id, item.batch_id, int(item.number))
+
+
+def _consents_item(consents: Consents) -> ConsentsItem:
+    item = ConsentsItem(f"CONSENTS#{consents.customer_id}", "CONSENTS", version=consents.version)
+    if consents.marketing:
+        item.marketing_given_at = stamp(consents.marketing.given_at)
+        item.marketing_confirmed_at = stamp(consents.marketing.confirmed_at)
+    if consents.night:
+        item.night_given_at = stamp(consents.night.given_at)
+        item.night_confirmed_at = stamp(consents.night.confirmed_at)
+    return item
+
+
+def _consent(given_at: str | None, confirmed_at: str | None) -> Consent | None:
+    return Consent(moment(given_at), moment(confirmed_at)) if given_at and confirmed_at else None
 
 
 def _notice(item: NoticeItem) -> Notice:
@@ -206,6 +313,7 @@ def _notice(item: NoticeItem) -> Notice:
         contract_id=item.contract_id,
         grant_id=item.grant_id,
         send_no=None if item.send_no is None else int(item.send_no),
+        gift=_gift(item),
         state=State(item.state),
         reason=item.reason,
     )

@@ -1,4 +1,4 @@
-"""What the overview shows, and what a browser may do with our pages."""
+"""What the overview and the foot of a customer's page show, and what a browser may do with our pages."""
 
 from datetime import date, datetime
 from enum import StrEnum
@@ -101,3 +101,18 @@ class Overview(Struct, frozen=True):
     delayed: tuple[Delayed, ...]
     more_delayed: bool
     oldest_due: datetime | None
+
+
+class Expiring(Struct, frozen=True):
+    """Points that will be gone at `at` unless they are used."""
+
+    points: int
+    at: datetime
+
+
+class Wallet(Struct, frozen=True):
+    """What a customer could pay with today: points, and so many coupons."""
+
+    points: int
+    coupons: int
+    expiring_soon: Expiring | None

@@ -4,7 +4,7 @@ from datetime import date, datetime
 
 import msgspec
 
-from chalicelib.pages.model import MOST_ROWS, Funnel, Overview, Step
+from chalicelib.pages.model import MOST_ROWS, Expiring, Funnel, Overview, Step, Wallet
 
 
 class ConfigView(msgspec.Struct, frozen=True):
@@ -102,3 +102,15 @@ class OverviewView(msgspec.Struct, frozen=True):
             more_delayed=overview.more_delayed,
             oldest_due=overview.oldest_due,
         )
+
+
+class WalletView(msgspec.Struct, frozen=True):
+    """`expiring_soon`: the points that are gone first, when that is soon."""
+
+    points: int
+    coupons: int
+    expiring_soon: Expiring | None
+
+    @classmethod
+    def of(cls, wallet: Wallet) -> "WalletView":
+        return cls(wallet.points, wallet.coupons, wallet.expiring_soon)

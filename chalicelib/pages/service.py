@@ -1,11 +1,13 @@
-"""The one screen of operations, asked from the contexts that know."""
+"""The one screen of operations and the foot of a customer's page, asked from the contexts that know."""
 
 from collections.abc import Sequence
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from typing import Protocol
 
 from chalicelib.kernel.clock import KST, Clock
-from chalicelib.pages.model import MOST_ROWS, Delayed, Funnel, Overview, Trouble
+from chalicelib.pages.model import MOST_ROWS, Delayed, Expiring, Funnel, Overview, Trouble, Wallet
+
+SOON = timedelta(days=30)
 
 
 class Grants(Protocol):
@@ -48,3 +50,25 @@ class OverviewService:
             more_delayed=len(delayed) > MOST_ROWS,
             oldest_due=self._shipments.oldest_due(at),
         )
+
+
+class Points(Protocol):
+    def balance(self, customer_id: str) -> tuple[int, Expiring | None]:
+        """What can be used now, and what of it is gone first."""
+
+
+class Coupons(Protocol):
+    def usable(self, customer_id: str) -> int:
+        """How many coupons could pay for something now. Never more than one page of the box is read."""
+
+
+class WalletService:
+    def __init__(self, points: Points, coupons: Coupons, now: Clock) -> None:
+        self._points = points
+        self._coupons = coupons
+        self._now = now
+
+    def wallet(self, customer_id: str) -> Wallet:
+        points, first = self._points.balance(customer_id)
+        soon = first if first and first.at <= self._now() + SOON else None
+        return Wallet(points, self._coupons.usable(customer_id), soon)

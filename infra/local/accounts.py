@@ -116,7 +116,7 @@ def payment_lines(scene: Scene, saw: Seen) -> list[Line]:
 
 
 def _refs(checkout: dict[str, str]) -> set[str]:
-    return {ref for _, ref, _ in json.loads(checkout["items"])}
+    return {ref for _, ref, *_ in json.loads(checkout["items"])}
 
 
 def race_lines(race: Outcome) -> list[Line]:

@@ -22,6 +22,7 @@ ROLES: dict[str, tuple[str, ...]] = {
     "packer": ("packer",),
     "courier": ("courier",),
     "agent": ("agent",),
+    "sponsor": ("sponsor",),
 }
 CARS = 40
 WITH_UNIT = 30
@@ -38,6 +39,8 @@ BEHAVIOURS: dict[str, list[str]] = {
 BEHAVIOURS_FILE = LOCAL / "behaviours.json"
 MODELS = ("Casper", "Avante", "Kona", "Ioniq 5")
 CAMPAIGN = {"name": "First month", "kind": "fixed", "value": 5000, "budget": 3_000_000, "per_user_limit": 1}
+SPONSOR = {"sponsor_id": "sky-air", "name": "Sky Air"}
+SPONSORED = {**CAMPAIGN, "name": "Sky Air miles", "sponsor_id": SPONSOR["sponsor_id"], "sponsor_percent": 50}
 WORKERS = 4
 
 
@@ -51,8 +54,8 @@ def car_ids() -> list[str]:
     return [f"car-{number:04d}" for number in range(1, CARS + 1)]
 
 
-def load(ops: Api, workshop: Workshop, broker: Broker) -> None:
-    """Safe to repeat: what is there stays as it is."""
+def load(ops: Api, workshop: Workshop, broker: Broker, sponsor: str) -> None:
+    """Safe to repeat: what is there stays as it is. `sponsor`: the sponsor's person, by the pool's `sub`."""
     ids = car_ids()
     _each(lambda number: _register(ops, number, ids[number]), range(CARS))
     for car_id in ids[:ENROLLED]:
@@ -60,6 +63,9 @@ def load(ops: Api, workshop: Workshop, broker: Broker) -> None:
     _each(workshop.provision, ids[ENROLLED:WITH_UNIT])
     BEHAVIOURS_FILE.write_text(json.dumps(BEHAVIOURS))
     ops.post("/v1/ops/campaigns", CAMPAIGN, key="demo-campaign").expect(201)
+    ops.post("/v1/ops/sponsors", SPONSOR).expect(201)
+    ops.post(f"/v1/ops/sponsors/{SPONSOR['sponsor_id']}/people", {"subject": sponsor}).expect(201)
+    ops.post("/v1/ops/campaigns", SPONSORED, key="demo-sponsored").expect(201)
 
 
 def _register(ops: Api, number: int, car_id: str) -> None:

@@ -42,6 +42,8 @@ def deploy(known: dict[str, Any]) -> dict[str, Any]:
         "CognitoEndpoint": place.ENDPOINT,
         "PaymentsUrl": place.OFFICES_URL,
         "OfficesUrl": place.OFFICES_URL,
+        "PartnersUrl": place.OFFICES_URL,
+        "OptOutNumber": "080-000-0000",
     }
     outputs = deployer.app(made, parameters)
     site = f"http://{outputs['RestAPIId']}.execute-api.localhost:{place.PORT}/api"
@@ -65,7 +67,9 @@ def _filled(outputs: dict[str, str], site: str, known: dict[str, Any]) -> dict[s
     cognito = client("cognito-idp")
     users = known.get("users") or demo.users(cognito, pool["id"])
     ops = people.sign_in(cognito, pool["client_id"], people.User(**users["ops"]))
-    demo.load(Api(api_url, token=ops), workshop(), Broker(place.HOST, place.MQTT_PORT, str(CA_FILE)))
+    sponsor = people.subject(cognito, pool["id"], people.User(**users["sponsor"]))
+    broker = Broker(place.HOST, place.MQTT_PORT, str(CA_FILE))
+    demo.load(Api(api_url, token=ops), workshop(), broker, sponsor)
     parking.load(client("dynamodb"), place.STAGE, parking.SAMPLE)
     return {
         "api_url": api_url,

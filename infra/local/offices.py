@@ -3,6 +3,8 @@
 The payment gateway is bank.py. POST /v1/card-tokens {number, expiry, birth_or_business_no} -> {card_token,
 brand, last4} is for browsers; GET /payments lists what was taken and what is left of it.
 
+The partners who take points are partners.py: POST /partners/{partner}/transfers, GET .../transfers/{id}.
+
 The licence office: POST /licences {licence_no, name, birth_date} -> {valid, reason}; numbers that end in 0000
 are no licence, in 9999 suspended. The recall office: GET /recalls/{car_id} -> {car_id, open, campaign}; a car
 with "recall" in its id has one.
@@ -18,6 +20,7 @@ from typing import Any
 from urllib.parse import unquote
 
 from infra.local.bank import Answer, Bank, Json, No
+from infra.local.partners import TWICE, Partners
 from infra.local.place import HOST
 
 
@@ -48,7 +51,7 @@ class Desk(BaseHTTPRequestHandler):
         body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
         status, answer = self._tried(lambda: self._done(body))
         self._send(status, answer)
-        if "/tok_twice" in self.path:
+        if "/tok_twice" in self.path or ("/partners/" in self.path and f'{TWICE}"'.encode() in body):
             self._send(status, answer)
 
     def do_OPTIONS(self) -> None:
@@ -60,6 +63,9 @@ class Desk(BaseHTTPRequestHandler):
             return 200, bank.listing()
         if path.startswith("/recalls/"):
             return 200, recall(path.removeprefix("/recalls/"))
+        if found := re.fullmatch(r"/partners/[^/]+/transfers/([^/]+)", path):
+            self.server.partners.must_be_signed(self.path.encode(), self.headers.get("X-Signature", ""))
+            return self.server.partners.find(found[1])
         if path.startswith("/v1/payments/orders/"):
             self._must_be_let_in()
             return 200, bank.find(path.removeprefix("/v1/payments/orders/"))
@@ -71,6 +77,9 @@ class Desk(BaseHTTPRequestHandler):
             return 200, bank.token(asked)
         if path == "/licences":
             return 200, licence(asked)
+        if found := re.fullmatch(r"/partners/([^/]+)/transfers", path):
+            self.server.partners.must_be_signed(body, self.headers.get("X-Signature", ""))
+            return self.server.partners.take(found[1], asked)
         self._must_be_let_in()
         key = self.headers.get("Idempotency-Key", "")
         if found := re.fullmatch(r"/v1/billing/([^/]+)", path):
@@ -131,6 +140,7 @@ class Offices(ThreadingHTTPServer):
     def __init__(self, port: int, bank: Bank) -> None:
         super().__init__((HOST, port), Desk)
         self.bank = bank
+        self.partners = Partners(late=bank.late)
 
     def handle_error(self, request: Any, client_address: Any) -> None:
         """Whoever hung up does not want to hear of it."""

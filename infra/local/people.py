@@ -25,6 +25,12 @@ def create(cognito: Any, pool_id: str, username: str, groups: tuple[str, ...] = 
     return User(username, password)
 
 
+def subject(cognito: Any, pool_id: str, user: User) -> str:
+    """The `sub` by which the API knows them."""
+    found = cognito.admin_get_user(UserPoolId=pool_id, Username=user.username)["UserAttributes"]
+    return str(next(each["Value"] for each in found if each["Name"] == "sub"))
+
+
 def sign_in(cognito: Any, client_id: str, user: User) -> str:
     """The id token."""
     answer = cognito.initiate_auth(

@@ -22,6 +22,7 @@ BUDGET = 3_000_000
 AMOUNT = 5_000
 BUYERS = 50
 PROCESSES = 16
+RACERS = "infra.local.racers"
 People = list[tuple[str, str]]
 """Pairs of customer id and contract id."""
 
@@ -60,7 +61,7 @@ class Outcome:
     available: int
     reserved: int
     granted_rows: int
-    fact_rows: int
+    won: int
     used_coupons: int
 
     @property
@@ -75,11 +76,11 @@ class Outcome:
     def adds_up(self) -> bool:
         """Exactly what the budget pays for, told to the buyers as it stands in every table."""
         granted = min(self.affordable, self.attempts)
-        counts = (self.granted, self.granted_rows, self.fact_rows, self.used_coupons)
+        counts = (self.granted, self.granted_rows, self.used_coupons)
         return (
             set(counts) == {granted}
             and self.granted + self.refused == self.attempts
-            and self.reserved == granted * self.amount == self.budget - self.available
+            and self.won == self.reserved == granted * self.amount == self.budget - self.available
             and self.wrong_looks == 0
         )
 
@@ -104,7 +105,7 @@ def stage(
 ) -> Buyers:
     """Through the services: campaign, codes, registration. `done` hears of each coupon registered."""
     task = {"people": people, "attempts": attempts, "budget": BUDGET, "amount": AMOUNT}
-    for line in _racers(stack, "stage", task):
+    for line in asked(stack, RACERS, "stage", task):
         if "tickets" in line:
             return Buyers(stack, line["campaign_id"], line["tickets"])
         done(line["registered"])
@@ -113,7 +114,7 @@ def stage(
 
 def run(buyers: Buyers, processes: int = PROCESSES) -> Outcome:
     task = {"campaign_id": buyers.campaign_id, "tickets": buyers.tickets, "processes": processes}
-    (result,) = _racers(buyers.stack, "race", task)
+    (result,) = asked(buyers.stack, RACERS, "race", task)
     seen, rows = result["seen"], result["rows"]
     return Outcome(
         attempts=len(buyers.tickets),
@@ -129,14 +130,14 @@ def run(buyers: Buyers, processes: int = PROCESSES) -> Outcome:
         available=rows["available"],
         reserved=rows["reserved"],
         granted_rows=rows["checkouts"],
-        fact_rows=rows["facts"],
+        won=rows["discounts"],
         used_coupons=rows["used_coupons"],
     )
 
 
 def raw_transactions(stack: dict[str, Any], processes: int = PROCESSES, seconds: float = 3.0) -> float:
     """Bare transactions of a redemption's shape per second: what the local DynamoDB itself can do."""
-    (result,) = _racers(stack, "raw", {"processes": processes, "seconds": seconds})
+    (result,) = asked(stack, RACERS, "raw", {"processes": processes, "seconds": seconds})
     return float(result["per_second"])
 
 
@@ -146,8 +147,9 @@ def subject_of(token: str) -> str:
     return str(json.loads(base64.urlsafe_b64decode(claims + "=" * (-len(claims) % 4)))["sub"])
 
 
-def _racers(stack: dict[str, Any], what: str, task: dict[str, Any]) -> Iterator[dict[str, Any]]:
-    command = [sys.executable, "-m", "infra.local.racers", what]
+def asked(stack: dict[str, Any], module: str, what: str, task: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    """What a process of its own tells line by line, which reads its task as `racers.py` does."""
+    command = [sys.executable, "-m", module, what]
     environment = {**os.environ, **_environment(stack)}
     with subprocess.Popen(
         command, cwd=ROOT, env=environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
@@ -159,7 +161,7 @@ def _racers(stack: dict[str, Any], what: str, task: dict[str, Any]) -> Iterator[
         for line in racers.stdout:
             yield json.loads(line)
     if racers.returncode:
-        raise NotRaced(f"the racers ended with {racers.returncode}")
+        raise NotRaced(f"{module} {what} ended with {racers.returncode}")
 
 
 def _environment(stack: dict[str, Any]) -> dict[str, str]:

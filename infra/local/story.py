@@ -212,6 +212,7 @@ def invite(console: Console, scene: Scene) -> None:
         ("my contract", f"{scene.stack['site_url']}/my   (user customer, or one you make on /plans)"),
         ("partners", f"{scene.stack['site_url']}/partner   (users packer, courier and agent)"),
         ("operations", f"{scene.stack['site_url']}/ops   (user ops; passwords in {STACK_FILE})"),
+        ("a sponsor", f"{scene.stack['site_url']}/sponsor   (user sponsor)"),
         ("texts sent", scene.stack["sms_outbox_url"]),
         ("the API", scene.stack["api_url"]),
     ):

@@ -21,8 +21,8 @@ from chalicelib.kernel import aws
 from chalicelib.keys.model import State, Tracking
 from chalicelib.keys.service import KeyService, shipment_id_of
 from chalicelib.keys.store import KeyStore
-from tests.bench.counted import WRITES, write_units
-from tests.bench.record import Call
+from tests.bench.counted import write_units
+from tests.bench.record import WRITES, Call
 from tests.bench.sweeping import service_on
 from tests.conftest import Hands, table_definitions
 from tests.keys.examples import PACKER, easypost, label_of, pack, signature

@@ -57,7 +57,7 @@ def ours(case: Case) -> Any:
     from app import app
 
     if case.name == "redemption":
-        from chalicelib.coupons import service
+        from chalicelib.coupons.service import budgets as service
 
         service.CACHE_AGE = timedelta(days=1)
     return app

@@ -73,7 +73,8 @@ class Contracts:
 
 class Gateway:
     """Keeps what each id did. `declining`: cards it declines; one that is `empty` too can still be verified.
-    `silent`: so many next answers are lost, after the money moved or, unless `after`, before it could."""
+    `had_gone_back`: so much of each refund, before it. `silent`: so many next answers are lost, after the
+    money moved or, unless `after`, before it could."""
 
     def __init__(self) -> None:
         self.charged: dict[str, tuple[int, str]] = {}
@@ -82,6 +83,7 @@ class Gateway:
         self.declining = {"tok_bad", "tok_empty"}
         self.empty = {"tok_empty"}
         self.refuses_refunds = False
+        self.had_gone_back = 0
         self.silent, self.after = 0, True
         self.calls: list[str] = []
 
@@ -106,9 +108,10 @@ class Gateway:
         if self._lost() and not self.after:
             return Payment(PaymentState.UNKNOWN)
         if self.refuses_refunds:
-            return Payment(PaymentState.DECLINED, "card closed")
-        self.refunded.setdefault(refund_id, (payment_id, amount))
-        return Payment(PaymentState.UNKNOWN if self._swallow() else PaymentState.PAID)
+            return Payment(PaymentState.DECLINED, "card closed", amount - self.had_gone_back)
+        self.refunded.setdefault(refund_id, (payment_id, amount - self.had_gone_back))
+        state = PaymentState.UNKNOWN if self._swallow() else PaymentState.PAID
+        return Payment(state, amount=amount - self.had_gone_back)
 
     def verify(self, card_token: str) -> Card:
         if card_token in self.declining - self.empty:

@@ -148,6 +148,22 @@ def test_a_refund_the_gateway_refuses_is_transferred_by_hand(world: World) -> No
     assert world.said("ContractSettled") == ["ContractSettled"]
 
 
+@pytest.mark.parametrize(("before", "by_hand"), [(100_000, False), (100_000, True), (FEE, False)])
+def test_what_operations_gave_back_before_is_not_given_back_again(
+    world: World, before: int, by_hand: bool
+) -> None:
+    world.gateway.had_gone_back, world.gateway.refuses_refunds = before, by_hand
+    world.hear(paid(), cancelled(START, first_month=FEE))
+    world.tick(minutes=10)
+    if by_hand:
+        world.service.transferred("con_kim", "con_kim-refund-1")
+    told = {fact.type: fact.data.get("amount") for fact in world.facts()}
+    rest = FEE - before or None
+    assert (told.get("TransferDue"), told.get("RefundPaid")) == (rest if by_hand else None, rest)
+    assert "ContractSettled" in told
+    assert all(world.balance(account) == 0 for account in Ledger if account is not Ledger.CASH)
+
+
 def test_a_payment_for_nothing_goes_back_in_full(world: World) -> None:
     refused = told("ContractPaymentRefused", amount=FEE, checkout_id="chk_2", payment_id="pay_2")
     world.hear(refused, refused)

@@ -1,5 +1,6 @@
 """A payment gateway in memory that keeps its promise and nothing else: one id, one charge, for ever."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from chalicelib.checkout.gateway import Taken
@@ -13,7 +14,7 @@ EMPTY, GOOD, OTHER = "tok_empty", "tok_good", "tok_other"
 @dataclass
 class Bank:
     """`EMPTY` cannot pay. `deaf` hears nothing, `mute` does what it is asked and does not answer; `broken`
-    takes nothing, and knows that it did not."""
+    takes nothing, and knows that it did not. `lasts`: what goes on meanwhile, at each question."""
 
     charges: dict[str, Won] = field(default_factory=dict)
     refused: set[str] = field(default_factory=set)
@@ -24,6 +25,7 @@ class Bank:
     broken: bool = False
     gives_nothing_back: bool = False
     asked: list[str] = field(default_factory=list)
+    lasts: Callable[[], object] = bool
 
     def charge(self, payment_id: str, amount: Won, card_token: str, what: str) -> Taken:
         self._hear("charge")
@@ -59,6 +61,7 @@ class Bank:
         return Taken(f"ref {payment_id}", VISA)
 
     def _hear(self, what: str) -> None:
+        self.lasts()
         if self.deaf:
             raise Unanswered()
         self.asked.append(what)

@@ -14,19 +14,20 @@ from tests.checkout.hook import Call, calls_go_through
 
 KB = 1024
 TRANSACTION = 2
-INDEX_KEYS = {"test-coupons": "owner"}
+INDEX_KEYS = {"test-coupons": "owner", "test-checkout": "due_shard"}
 
 
 @dataclass
 class Meter:
     calls: Counter[str] = field(default_factory=Counter)
     items: int = 0
+    tables: Counter[str] = field(default_factory=Counter)
     write_units: int = 0
     index_units: int = 0
 
     @property
     def reads(self) -> int:
-        return self.calls["GetItem"] + self.calls["Query"] + self.calls["TransactGetItems"]
+        return sum(self.calls[name] for name in ("BatchGetItem", "GetItem", "Query", "TransactGetItems"))
 
     @property
     def writes(self) -> int:
@@ -41,6 +42,8 @@ def _value_size(value: dict[str, Any]) -> int:
     ((kind, held),) = value.items()
     if kind == "SS":
         return 3 + sum(1 + len(text.encode()) for text in held)
+    if kind == "BOOL":
+        return 1
     return len(held) // 2 + 2 if kind == "N" else len(held.encode())
 
 
@@ -67,6 +70,7 @@ def metered() -> Iterator[Meter]:
                 for table, key in _rows(operation, request):
                     row = call(client, "GetItem", {"TableName": table, "Key": key}).get("Item", {})
                     meter.items += 1
+                    meter.tables[table] += 1
                     times = TRANSACTION if operation == "TransactWriteItems" else 1
                     meter.write_units += times * max(1, -(-size(row) // KB))
                     meter.index_units += INDEX_KEYS.get(table) in row

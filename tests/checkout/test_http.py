@@ -8,9 +8,11 @@ import time_machine
 
 from chalicelib import wiring
 from chalicelib.kernel import aws
+from chalicelib.kernel.auth import Caller
 from infra.local.bank import Bank
 from tests import bank
 from tests.api import Api, bearer, is_problem
+from tests.checkout.conftest import grant
 from tests.conftest import NOON
 from tests.contracts.examples import sign_body
 from tests.coupons.examples import SECRET, campaign_body
@@ -64,6 +66,8 @@ def test_an_order_is_reserved_at_the_servers_price(api: Api, contract_id: str, c
         "payable": FEE - 5_000,
         "expires_at": "2026-03-02T03:15:00Z",
         "declined": None,
+        "refunds": [],
+        "actions": ["capture", "cancel"],
     }
     assert api.get(f"/v1/checkouts/{checkout['checkout_id']}", by=KIM).json_body == checkout
     campaign = api.get(f"/v1/ops/campaigns/{coupons[0].split('.')[0]}", by=OPS).json_body
@@ -108,11 +112,11 @@ def test_what_is_another_customers_is_not_found(api: Api, contract_id: str, coup
 @pytest.mark.parametrize(
     ("change", "code"),
     [
-        ({"points": 1}, "NO_POINTS"),
+        ({"points": 1}, "NOT_ENOUGH_POINTS"),
         ({"items": [{"kind": "service", "ref": "wash"}]}, "NO_CATALOGUE"),
     ],
 )
-def test_what_is_not_sold_yet_is_refused_by_name(
+def test_what_cannot_be_sold_is_refused_by_name(
     api: Api, contract_id: str, change: dict[str, Any], code: str
 ) -> None:
     assert is_problem(api.post("/v1/checkouts", order(contract_id, **change), by=KIM, key="k1"), 422, code)
@@ -135,6 +139,8 @@ def test_what_is_not_sold_yet_is_refused_by_name(
         {"points": -1},
         {"points": 0.5},
         {"points": None},
+        {"least_discount": 0},
+        {"least_discount": "all"},
     ],
 )
 def test_an_order_that_cannot_be_read_changes_nothing(
@@ -219,11 +225,12 @@ def test_a_fee_is_paid_once_however_often_it_is_reserved(
 
 
 def test_a_reservation_is_paid_by_its_owner_with_a_key_and_a_card(api: Api, gateway: Bank, path: str) -> None:
-    assert is_problem(api.post(f"{path}/capture", CARD, by=LEE, key="c1"), 404, "UNKNOWN_CHECKOUT")
+    for other in (LEE, OPS):
+        assert is_problem(api.post(f"{path}/capture", CARD, by=other, key="c1"), 404, "UNKNOWN_CHECKOUT")
     assert is_problem(api.post("/v1/checkouts/chk_nobody/capture", CARD, by=KIM, key="c1"), 404)
     assert is_problem(api.post(f"{path}/capture", CARD, key="c1"), 401)
     assert is_problem(api.post(f"{path}/capture", CARD, by=KIM), 400, "MALFORMED")
-    for body in ({}, {"card_token": ""}, {"card_token": 7}, {"card_token": "x" * 301}):
+    for body in ({"card_token": ""}, {"card_token": 7}, {"card_token": "x" * 301}):
         assert is_problem(api.post(f"{path}/capture", body, by=KIM, key="c1"), 400, "MALFORMED")
     assert gateway.listing()["payments"] == []
 
@@ -237,3 +244,112 @@ def test_no_card_token_stays_in_the_table_or_reaches_a_log(
     assert "secret" not in str(dynamodb.scan(TableName="test-checkout")["Items"])
     said = capfd.readouterr()
     assert "tok_" not in said.out + said.err
+
+
+# --- giving back -------------------------------------------------------------------------------------------
+
+
+def test_a_reservation_is_cancelled_and_its_coupon_lies_in_the_box_again(
+    api: Api, contract_id: str, coupons: list[str]
+) -> None:
+    body = order(contract_id, coupons[0])
+    path = f"/v1/checkouts/{api.post('/v1/checkouts', body, by=KIM, key='k1').json_body['checkout_id']}"
+    answer = api.post(f"{path}/cancel", {}, by=KIM, key="x1")
+    assert (answer.status_code, answer.json_body["state"]) == (200, "CANCELLED")
+    assert answer.json_body["actions"] == []
+    again = api.post(f"{path}/cancel", {}, by=KIM, key="x1")
+    assert (again.json_body, again.headers["Idempotent-Replayed"]) == (answer.json_body, "true")
+    assert is_problem(api.post(f"{path}/capture", CARD, by=KIM, key="c1"), 422, "RESERVATION_CANCELLED")
+    states = [each["state"] for each in api.get("/v1/me/coupons", by=KIM).json_body["coupons"]]
+    assert set(states) == {"REGISTERED"}
+    assert api.post("/v1/checkouts", body, by=KIM, key="k2").status_code == 201
+
+
+def test_a_reservation_is_given_back_by_its_owner_or_operations_with_a_key(
+    api: Api, gateway: Bank, path: str
+) -> None:
+    assert is_problem(api.post(f"{path}/cancel", {}, by=LEE, key="x1"), 404, "UNKNOWN_CHECKOUT")
+    assert is_problem(api.post("/v1/checkouts/chk_nobody/cancel", {}, by=OPS, key="x1"), 404)
+    assert is_problem(api.post(f"{path}/cancel", {}, key="x1"), 401)
+    assert is_problem(api.post(f"{path}/cancel", {}, by=KIM), 400, "MALFORMED")
+    assert api.post(f"{path}/cancel", {}, by=OPS, key="x1").json_body["state"] == "CANCELLED"
+
+
+def test_what_is_paid_is_not_cancelled_but_refunded(api: Api, gateway: Bank, path: str) -> None:
+    api.post(f"{path}/capture", CARD, by=KIM, key="c1")
+    answer = api.post(f"{path}/cancel", {}, by=KIM, key="x1")
+    assert is_problem(answer, 422, "ALREADY_PAID")
+    assert "cancel the contract" in answer.json_body["title"]
+
+
+REFUND = {"refund_id": "r1", "amount": 60_000, "reason": "late handover"}
+
+
+def test_operations_give_a_part_back_and_its_owner_sees_it(api: Api, gateway: Bank, path: str) -> None:
+    api.post(f"{path}/capture", CARD, by=KIM, key="c1")
+    answer = api.post(f"{path}/refunds", REFUND, by=OPS, key="r1")
+    assert answer.status_code == 200
+    assert answer.json_body == {
+        "checkout_id": path.rpartition("/")[2],
+        "refund_id": "r1",
+        "amount": 60_000,
+        "card": 60_000,
+        "points": 0,
+        "coupon": 0,
+        "card_state": "DONE",
+        "state": "CAPTURED",
+        "left": 400_000,
+    }
+    again = api.post(f"{path}/refunds", REFUND, by=OPS, key="r1")
+    assert (again.json_body, again.headers["Idempotent-Replayed"]) == (answer.json_body, "true")
+    other = api.post(f"{path}/refunds", REFUND | {"amount": 1}, by=OPS, key="r1")
+    assert is_problem(other, 422, "REFUND_DIFFERS")
+    too_much = api.post(f"{path}/refunds", {"refund_id": "r2", "amount": 400_001}, by=OPS, key="r2")
+    assert is_problem(too_much, 422, "NOT_REFUNDABLE")
+    assert too_much.json_body["left"] == 400_000
+    seen = api.get(path, by=KIM).json_body["refunds"]
+    assert api.get(path, by=OPS).json_body["refunds"] == seen
+    assert seen == [{"at": "2026-03-02T03:00:00Z", "card": 60_000, "points": 0, "coupon": 0}]
+
+
+def test_whoever_paid_is_told_to_cancel_the_contract(api: Api, gateway: Bank, path: str) -> None:
+    api.post(f"{path}/capture", CARD, by=KIM, key="c1")
+    answer = api.post(f"{path}/refunds", REFUND, by=KIM, key="r1")
+    assert is_problem(answer, 422, "REFUND_BY_CANCELLING")
+    assert is_problem(api.post(f"{path}/refunds", REFUND, by=LEE, key="r1"), 404, "UNKNOWN_CHECKOUT")
+    assert is_problem(api.post(f"{path}/refunds", REFUND, key="r1"), 401)
+    assert is_problem(api.post(f"{path}/refunds", REFUND, by=OPS), 400, "MALFORMED")
+    for change in (
+        {"amount": 0},
+        {"amount": -1},
+        {"amount": 0.5},
+        {"amount": "all"},
+        {"refund_id": ""},
+        {"refund_id": "billing/r1"},
+        {"refund_id": "x" * 65},
+        {"refund_id": "r1\n"},
+        {"reason": "x" * 201},
+    ):
+        answer = api.post(f"{path}/refunds", REFUND | change, by=OPS, key="r1")
+        assert is_problem(answer, 400, "MALFORMED"), change
+    assert api.get(path, by=KIM).json_body["refunds"] == []
+
+
+def test_points_pay_all_of_it_without_a_card(api: Api, gateway: Bank, contract_id: str) -> None:
+    grant(wiring.points(), Caller("kim"), FEE)
+    held = api.post("/v1/checkouts", order(contract_id, points=FEE), by=KIM, key="k1").json_body
+    assert (held["points_used"], held["payable"]) == (FEE, 0)
+    path = f"/v1/checkouts/{held['checkout_id']}"
+    answer = api.post(f"{path}/capture", {}, by=KIM, key="c1")
+    assert (answer.status_code, answer.json_body["state"]) == (200, "CAPTURED")
+    assert gateway.listing()["payments"] == []
+    too_many = order(contract_id, points=FEE + 1)
+    refusal = api.post("/v1/checkouts", too_many, by=KIM, key="k2")
+    assert is_problem(refusal, 422, "TOO_MANY_POINTS")
+    assert refusal.json_body["most"] == FEE
+
+
+def test_a_card_is_needed_while_something_is_to_pay(api: Api, gateway: Bank, path: str) -> None:
+    for body in ({}, {"card_token": None}):
+        assert is_problem(api.post(f"{path}/capture", body, by=KIM, key="c1"), 400, "MALFORMED")
+    assert gateway.listing()["payments"] == []

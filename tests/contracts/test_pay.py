@@ -46,7 +46,7 @@ def test_an_office_that_is_away_does_not_stop_a_customer_from_signing(
     assert story.now.state == "applied"
     with pytest.raises(NotPayable, match="being verified"):
         service.payable(story.id, "kim")
-    assert service.fee(story.id, "kim") == 460_000
+    assert service.fee(story.id, "kim").amount == 460_000
     clock.move(minutes=30)
     service.sweep()
     clock.move(minutes=30)

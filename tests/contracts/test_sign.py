@@ -51,6 +51,18 @@ def test_a_key_stands_for_one_body(service: ContractService, facts: Facts) -> No
     assert len(facts()) == 2
 
 
+def test_a_customer_is_reached_as_the_newest_of_their_contracts_names_them(
+    service: ContractService, clock: Hands
+) -> None:
+    with pytest.raises(UnknownContract):
+        service.customer("kim")
+    service.sign(FIRST_CAR, by=KIM, key="k1")
+    clock.move(days=1)
+    moved = replace(KIM_MINJI, phone="+821055556666")
+    service.sign(replace(ANOTHER_BODY, drivers=(moved,)), by=KIM, key="k2")
+    assert service.customer("kim").phone == "+821055556666"
+
+
 def test_keys_are_each_customers_own(service: ContractService) -> None:
     kims = service.sign(FIRST_CAR, by=KIM, key="k1").value
     lees = service.sign(ANOTHER_BODY, by=LEE, key="k1").value
@@ -95,7 +107,7 @@ def test_unknown_ids_are_not_found(service: ContractService, contract_id: str) -
 
 def test_checkout_asks_what_the_first_month_costs(service: ContractService) -> None:
     contract_id = service.sign(FIRST_CAR, by=KIM, key="k1").value.contract_id
-    assert service.fee(contract_id, "kim") == 460_000
+    assert service.fee(contract_id, "kim").amount == 460_000
     with pytest.raises(UnknownContract):
         service.fee(contract_id, "lee")
 

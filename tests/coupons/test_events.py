@@ -8,6 +8,7 @@ import boto3
 import pytest
 import time_machine
 
+from chalicelib.handlers.campaigns import coupons_reclaim
 from chalicelib.handlers.coupons import coupons_issue, coupons_publish
 from chalicelib.kernel import aws
 from tests.conftest import NOON, ROOT
@@ -18,6 +19,7 @@ HTTP = sorted((EVENTS / "http").glob("coupons-*.json"))
 STATUS = {
     "POST /v1/ops/campaigns": 201,
     "POST /v1/ops/campaigns/{campaign_id}/codes": 202,
+    "POST /v1/ops/campaigns/{campaign_id}/targets": 202,
     "POST /v1/me/coupons": 201,
 }
 
@@ -31,7 +33,7 @@ def test_the_sample_requests_tell_one_story_and_all_succeed() -> None:
     from app import app
 
     aws.client("secretsmanager").create_secret(Name="test/handover/code-key", SecretString=SECRET)
-    assert len(HTTP) == 9
+    assert len(HTTP) == 14
     with time_machine.travel(NOON, tick=False):
         for sample in HTTP:
             event = json.loads(sample.read_text())
@@ -40,6 +42,22 @@ def test_the_sample_requests_tell_one_story_and_all_succeed() -> None:
             assert answer["statusCode"] == wanted, (sample.name, answer["body"])
             if sample.stem.endswith("ask-for-codes"):
                 assert coupons_issue(read("bus/coupons_issue.json"), SimpleNamespace()) == 200
+
+
+@pytest.mark.usefixtures("api")
+def test_the_sample_requests_about_one_campaign_all_succeed() -> None:
+    from app import app
+
+    samples = sorted((EVENTS / "http").glob("campaigns-*.json"))
+    assert len(samples) == 4
+    with time_machine.travel(NOON, tick=False):
+        answers = [app(json.loads(sample.read_text()), SimpleNamespace()) for sample in samples]
+    assert [answer["statusCode"] for answer in answers] == [201, 200, 200, 200]
+    assert json.loads(answers[-1]["body"])["state"] == "CLOSED"
+
+
+def test_the_schedule_takes_back_what_nobody_can_use(dynamodb: Any) -> None:
+    assert coupons_reclaim(read("schedule/coupons_reclaim.json"), SimpleNamespace()) == 0
 
 
 def test_the_bus_hands_over_the_published_fact() -> None:

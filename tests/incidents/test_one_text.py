@@ -104,7 +104,22 @@ def world(queue: Queue, clock: Hands, new_id: Callable[[str], str]) -> World:
         named.known[contract_id] = Admission(f"cus_{number}", f"car-{number:04d}", drivers=(driver,))
     key, caps = lambda: "not a real key", Caps(parts=2000, for_links=500)
     store, site = MemoryNotices(), "https://handover.kr"
-    notices = NoticeService(store, smartkeys, named, Phones(dice), site, caps, key, clock, new_id)
+    nobody: Any = None  # no advertising goes out here
+    notices = NoticeService(
+        store,
+        smartkeys,
+        named,
+        gifts=nobody,
+        customers=nobody,
+        opt_outs=nobody,
+        sms=Phones(dice),
+        site_url=site,
+        opt_out="",
+        caps=caps,
+        number_key=key,
+        now=clock,
+        new_id=new_id,
+    )
     unreliable = Unreliable(SmartKeys(smartkeys), dice, 0.02)
     incidents = IncidentService(MemoryIncidents(), unreliable, Contracts(), queue, clock, new_id)
     return World(incidents, smartkeys, notices, dice)

@@ -18,6 +18,7 @@ OPEN_TO_ALL = {
     "GET /my",
     "GET /plans",
     "GET /partner",
+    "GET /sponsor",
     "GET /p-worker.js",
     "GET /assets/{version}/{name}",
     "GET /v1/config",
@@ -37,6 +38,7 @@ PROVEN_OTHERWISE = {
     "POST /v1/smart-key/commands": "a session",
     "GET /v1/smart-key/commands/{command_id}": "a session",
     "POST /v1/webhooks/carriers/{carrier}": "a signature",
+    "POST /v1/webhooks/opt-outs": "a signature",
 }
 EVERY = {route.name: route for route in docs.routes()}
 SIGNED_IN = [route for route in EVERY.values() if route.declared.who is not None]

@@ -196,6 +196,27 @@ def test_a_stream_s_batch_is_read_again_and_no_record_more(world: World) -> None
     assert world.waiting == 0
 
 
+def put_reservation(world: World, checkout_id: str, time: str) -> None:
+    """Its row is the fact that it was made (checkout)."""
+    row = {"pk": f"CHECKOUT#{checkout_id}", "sk": "CHECKOUT", "reserved_at": time}
+    world.dynamodb.put_item(TableName="test-keys", Item={name: {"S": text} for name, text in row.items()})
+
+
+@pytest.mark.parametrize("remembers", ["stream", "table"])
+def test_a_reservation_without_a_fact_in_its_row_goes_back_too(world: World, remembers: str) -> None:
+    stream = facts_table(world, 1)
+    put_reservation(world, "chk_1", "2026-03-02T03:01:00.000000Z")
+    put_reservation(world, "chk_late", "2026-03-02T09:00:00.000000Z")
+    world.put(batch_of(world, stream, 0, 1))
+    if remembers == "table":
+        world.streams = Forgetful()
+    assert world.replay() == Outcome(put_back=1, waiting=0)
+    ((_, event),) = world.functions.done
+    images = [record["dynamodb"]["NewImage"] for record in event["Records"]]
+    assert [image["pk"]["S"] for image in images if "fact" not in image] == ["CHECKOUT#chk_1"]
+    assert len(images) == 2
+
+
 class Forgetful:
     """A stream after a day."""
 

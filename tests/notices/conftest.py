@@ -3,6 +3,7 @@
 import functools
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any
 
 import msgspec
@@ -12,6 +13,7 @@ from moto.sns.models import sns_backends
 
 from chalicelib.kernel.errors import Conflict, NotFound
 from chalicelib.kernel.facts import Fact, fact_of
+from chalicelib.notices.gateway import SignedCalls
 from chalicelib.notices.model import Caps
 from chalicelib.notices.service import NoticeService
 from chalicelib.notices.store import NoticeStore
@@ -20,6 +22,7 @@ from tests.notices.memory import MemoryNotices
 
 SITE = "https://handover.kr"
 PHONE = "+821012345678"
+OPERATORS_KEY = "the operator's key"
 
 
 def texts_sent() -> list[tuple[str, str]]:
@@ -98,6 +101,42 @@ def parties() -> Parties:
     return Parties()
 
 
+@dataclass(frozen=True)
+class Gift:
+    customer_id: str
+    code: str
+    amount: int | None = 5_000
+    percent: int | None = None
+    until: datetime | None = None
+
+
+class Gifts:
+    """Every batch gave its coupon of number n to the customer of that number, until it is over."""
+
+    def __init__(self) -> None:
+        self.over: Exception | None = None
+        self.until: datetime | None = None
+
+    def gift(self, campaign_id: str, batch_id: str, number: int) -> Gift:
+        if self.over:
+            raise self.over
+        return Gift(str(number), f"AAAAA-AAAAA-{number:05d}", until=self.until)
+
+
+class Customers:
+    """Everybody with a number for a name but 404, each with a phone of their own."""
+
+    def customer(self, customer_id: str) -> Party:
+        if customer_id == "404":
+            raise NotFound()
+        return Party(f"+8210{customer_id:0>8}", "ko")
+
+
+@pytest.fixture
+def gifts() -> Gifts:
+    return Gifts()
+
+
 @pytest.fixture
 def outbox() -> Outbox:
     return Outbox()
@@ -108,6 +147,7 @@ def service(
     request: pytest.FixtureRequest,
     links: Links,
     parties: Parties,
+    gifts: Gifts,
     outbox: Outbox,
     clock: Hands,
     new_id: Callable[[str], str],
@@ -116,7 +156,21 @@ def service(
         request.getfixturevalue("dynamodb")
     store = NoticeStore() if request.param == "dynamodb" else MemoryNotices()
     caps = Caps(parts=10, for_links=4)
-    return NoticeService(store, links, parties, outbox, SITE, caps, lambda: "not a real key", clock, new_id)
+    return NoticeService(
+        store,
+        links,
+        parties,
+        gifts,
+        Customers(),
+        SignedCalls(lambda: OPERATORS_KEY),
+        outbox,
+        SITE,
+        "080-000-0000",
+        caps,
+        lambda: "not a real key",
+        clock,
+        new_id,
+    )
 
 
 def stored_facts(client: Any) -> list[Fact]:

@@ -10,6 +10,8 @@ from chalicelib.notices.model import (
     AlreadyHeard,
     AlreadySettled,
     AlreadyTold,
+    Consents,
+    ConsentsMoved,
     Notice,
     State,
     TakenUp,
@@ -24,6 +26,9 @@ class MemoryNotices:
         self.numbers: dict[str, tuple[datetime, ...]] = {}
         self.days: Counter[date] = Counter()
         self.told: set[tuple[date, str]] = set()
+        self.texts: Counter[tuple[str, str, str]] = Counter()
+        self.agreed: dict[str, Consents] = {}
+        self.struck: dict[str, datetime] = {}
         self.facts: list[Fact] = []
 
     def begin(self, notice: Notice) -> None:
@@ -67,7 +72,15 @@ class MemoryNotices:
         )
         if fact:
             write.fact(self.facts, fact)
+        if notice.gift:
+            outcome = notice.reason or notice.state.value
+            name = (notice.gift.campaign_id, notice.gift.batch_id, outcome)
+            write.clause(then=lambda: self.texts.update([name]))
         write.commit()
+
+    def texts_of(self, campaign_id: str, batch_id: str) -> dict[str, int]:
+        counted = self.texts.items()
+        return {outcome: n for (*batch, outcome), n in counted if batch == [campaign_id, batch_id]}
 
     def waiting(self, most: int, at: datetime) -> list[Notice]:
         return [each for each in self._open() if each.state == State.WAITING][:most]
@@ -106,3 +119,22 @@ class MemoryNotices:
         )
         write.fact(self.facts, fact)
         write.commit()
+
+    def consents(self, customer_id: str) -> Consents:
+        return self.agreed.get(customer_id, Consents(customer_id))
+
+    def agree(self, before: Consents, after: Consents) -> None:
+        write = MemoryWrite()
+        write.clause(
+            holds=lambda: self.consents(before.customer_id).version == before.version,
+            then=lambda: self.agreed.update({after.customer_id: after}),
+            otherwise=ConsentsMoved,
+        )
+        write.commit()
+
+    def strike_off(self, number: str, at: datetime) -> None:
+        with LOCK:
+            self.struck[number] = max(at, self.struck.get(number, at))
+
+    def struck_off(self, number: str) -> datetime | None:
+        return self.struck.get(number)

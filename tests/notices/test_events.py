@@ -14,12 +14,20 @@ import time_machine
 from msgspec import convert
 
 from chalicelib import wiring
-from chalicelib.handlers.notices import notices_publish, notices_send, notices_sweep, notices_tell
+from chalicelib.handlers.notices import (
+    notices_advertise,
+    notices_publish,
+    notices_send,
+    notices_sweep,
+    notices_tell,
+)
 from chalicelib.handlers.smartkeys import smartkeys_issue
+from chalicelib.kernel.auth import Caller
 from chalicelib.kernel.entry import LOG
 from chalicelib.kernel.facts import Fact
-from chalicelib.notices.model import Notice, SmsRefused, Template
+from chalicelib.notices.model import Notice, SmsRefused, State, Template
 from chalicelib.notices.schemas import (
+    CouponGiven,
     CustomerTold,
     NoticeFailed,
     NoticeSent,
@@ -29,6 +37,7 @@ from chalicelib.notices.schemas import (
 from chalicelib.notices.service import NoticeService
 from tests.conftest import NOON, ROOT
 from tests.contracts.examples import assigned_by_samples
+from tests.coupons.examples import OLGA, SECRET, campaign_of
 from tests.notices.conftest import Outbox, texts_sent
 from tests.smartkeys.examples import KEY
 
@@ -84,6 +93,44 @@ def test_a_key_that_nobody_confirms_is_asked_after(stranded: str) -> None:
     for _ in range(2):
         notices_tell(event, SimpleNamespace())
     assert texts_sent() == [("+821012345678", "[핸드오버] 열쇠 받으셨나요? 알려 주세요\n/my")]
+
+
+def test_a_gift_that_the_bus_brings_becomes_one_text_and_leaves_no_code_behind(
+    stranded: str, dynamodb: Any
+) -> None:
+    boto3.client("secretsmanager").create_secret(Name="test/handover/code-key", SecretString=SECRET)
+    (contract_id,) = {grant.contract_id for grant in [wiring.smartkeys().store.grant(stranded)] if grant}
+    customer = Caller(wiring.contracts().copy(contract_id).customer_id)
+    campaign_id = campaign_of(wiring.coupons()).campaign_id
+    wiring.coupons().request_targets(campaign_id, "spring-1", [customer.id], True, by=OLGA, key="k")
+    wiring.coupons().issue(campaign_id, "spring-1")
+    service = wiring.notices()
+    service.agree(customer, marketing=True, night=False)
+    event = read("bus/notices_advertise.json")
+    event["detail"]["data"]["campaign_id"] = campaign_id
+    gift = convert(event["detail"]["data"], CouponGiven).gift
+    assert [service.advertise(gift) for _ in range(2)] == [State.SENT, None]
+
+    code = wiring.coupons().gift(campaign_id, "spring-1", 0).code
+    ((number, text),) = texts_sent()
+    assert number == "+821012345678"
+    assert code in text
+    kept = [dynamodb.scan(TableName=f"test-{name}")["Items"] for name in ("notices", "coupons")]
+    assert code not in json.dumps(kept, ensure_ascii=False)
+    told = wiring.coupons().told(wiring.coupons().batch(campaign_id, "spring-1"))
+    assert (told.sent, told.waiting, told.refused) == (1, 0, {})
+
+
+@pytest.mark.usefixtures("api")
+def test_a_gift_that_nobody_gave_is_given_up() -> None:
+    assert notices_advertise(read("bus/notices_advertise.json"), SimpleNamespace()) == "FAILED"
+    assert texts_sent() == []
+
+
+def test_we_understand_what_coupons_publish() -> None:
+    assert read("bus/notices_advertise.json")["detail"]["data"] == read("facts/CouponGiven.json")["data"]
+    heard = convert(read("facts/CouponGiven.json")["data"], CouponGiven)
+    assert (heard.gift.batch_id, heard.gift.number) == ("spring-1", 0)
 
 
 @pytest.mark.usefixtures("api")

@@ -119,6 +119,9 @@ def checkout(state: str, payable: int = 460_000, status: int = 200) -> Reply:
             "points_used": 0,
             "payable": payable,
             "expires_at": later.isoformat(),
+            "declined": None,
+            "refunds": [],
+            "actions": ["capture", "cancel"],
         },
     )
 

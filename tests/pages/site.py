@@ -21,8 +21,13 @@ BASE = "/restapis/abc123/api/_user_request_"
 """As deep as a page can stand: nothing in it may think it is at the root."""
 
 PAGES = {"/k": "smart-key.html", "/k-worker.js": "k-worker.js", "/ops": "ops.html", "/my": "my.html"}
-PAGES |= {"/plans": "plans.html", "/partner": "partner.html", "/p-worker.js": "p-worker.js"}
-SIGNS_IN = ("/ops", "/my", "/plans", "/partner")
+PAGES |= {
+    "/plans": "plans.html",
+    "/partner": "partner.html",
+    "/p-worker.js": "p-worker.js",
+    "/sponsor": "sponsor.html",
+}
+SIGNS_IN = ("/ops", "/my", "/plans", "/partner", "/sponsor")
 USES = {"/k": ("geolocation",), "/my": ("camera", "geolocation"), "/partner": ("camera", "geolocation")}
 
 
@@ -125,6 +130,9 @@ class Handler(BaseHTTPRequestHandler):
         # Cognito is spoken to at the root, by its operation's name.
         path = self.headers.get("X-Amz-Target") or self.path.removeprefix(BASE)
         self._answer(path, json.loads(raw) if raw else None)
+
+    def do_PUT(self) -> None:
+        self.do_POST()
 
     def _answer(self, path: str, body: Any) -> None:
         headers = {name.lower(): value for name, value in self.headers.items()}

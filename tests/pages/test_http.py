@@ -96,8 +96,9 @@ def test_head_asks_who_calls_as_get_does() -> None:
     assert app(event, SimpleNamespace())["statusCode"] == 401
 
 
-def test_the_ops_page_may_call_the_sign_in_and_nobody_else(api: Any) -> None:
-    policy = api.get("/ops").headers["Content-Security-Policy"]
+@pytest.mark.parametrize("page", ["/ops", "/sponsor"])
+def test_a_page_for_staff_may_call_the_sign_in_and_nobody_else(api: Any, page: str) -> None:
+    policy = api.get(page).headers["Content-Security-Policy"]
     assert f"connect-src 'self' {SETTINGS.cognito_endpoint};" in policy
     assert policy.replace(f" {SETTINGS.cognito_endpoint}", "") == STRICT
 
@@ -204,4 +205,6 @@ def test_every_route_of_the_pages_has_a_sample() -> None:
         "/assets/{version}/{name}",
         "/v1/config",
         "/v1/ops/overview",
+        "/v1/me/wallet",
+        "/sponsor",
     }

@@ -201,11 +201,12 @@ def test_an_appointment_is_confirmed_with_one_press(page: Page, site: Site) -> N
 
 
 def test_the_first_view_is_small_and_needs_nothing_more(page: Page, site: Site) -> None:
-    """The key and the appointments are loaded after it; without them it still stands."""
+    """The key, the appointments and the foot are loaded after it; without them it still stands."""
     knows(site)
     loaded: dict[str, int] = {}
     page.on("response", lambda answer: loaded.update({answer.url: len(answer.body())}))
-    page.route("**/my-parts.js", lambda route: route.abort())
+    for after in ("my-parts.js", "wallet.js"):
+        page.route(f"**/{after}", lambda route: route.abort())
     enter(page, site, f"#{ID}")
     expect(say(page)).to_be_visible()
     expect(page.get_by_role("navigation")).to_be_visible()

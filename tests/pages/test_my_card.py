@@ -35,6 +35,8 @@ CHECKOUT: dict[str, Any] = {
     "payable": 412_000,
     "expires_at": "2026-11-20T03:15:00Z",
     "declined": None,
+    "refunds": [],
+    "actions": ["capture", "cancel"],
 }
 ADDED: dict[str, Any] = {
     "contract_id": ID,

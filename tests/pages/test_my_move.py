@@ -37,6 +37,7 @@ def choose(page: Page) -> None:
 
 
 def press_until(page: Page, key: str, focused: str) -> None:
+    page.wait_for_selector(focused, state="attached")
     for _ in range(40):
         if page.evaluate("(selector) => document.activeElement.matches(selector)", focused):
             return

@@ -9,6 +9,7 @@ import boto3
 import pytest
 from playwright.sync_api import Page, expect
 
+from chalicelib import wiring
 from chalicelib.smartkeys.model import link_code
 from tests.api import Api, bearer
 from tests.contracts.examples import car_body, confirmed, sign_body
@@ -95,6 +96,37 @@ def test_a_customer_looks_at_everything_moves_the_handover_and_cancels(
     told = [seen for seen in real.seen if seen.path.endswith("/cancel")]
     done = api.post(told[0].path, told[0].body, by=KIM, key=told[0].headers["idempotency-key"]).json_body
     assert (done["state"], f"{done['refund']:,}원") == ("cancelled", shown)
+
+
+def test_a_coupon_and_points_are_held_for_a_payment_and_come_back(page: Page, real: Real, api: Api) -> None:
+    for name in ("code-key", "preview-key"):
+        boto3.client("secretsmanager").create_secret(Name=f"test/handover/{name}", SecretString="s" * 32)
+    mina = bearer("mina", "ops")
+    offer = {"name": "첫 달 축하", "kind": "fixed", "value": 5_000, "budget": 3_000_000, "download": True}
+    campaign = api.post("/v1/ops/campaigns", offer, by=mina, key="c1").json_body["campaign_id"]
+    grant = {"customer_id": "kim", "points": 7_000, "reason": "sorry"}
+    api.post("/v1/ops/points/grants", grant, by=mina, key="g1")
+    at = (datetime.now(UTC) + timedelta(days=14)).replace(hour=1, minute=0, second=0, microsecond=0)
+    body = sign_body(handover={"at": at.isoformat(), "address": "서울시 중구 세종대로 110"})
+    contract: str = api.post("/v1/contracts", body, by=KIM, key="k1").json_body["contract_id"]
+    wiring.contracts().verify(contract)
+
+    page.add_init_script(f"sessionStorage.setItem('handover.token', '{KIM.removeprefix('Bearer ')}')")
+    page.goto(f"{real.url}/my#coupons")
+    page.get_by_role("form", name="첫 달 축하 쿠폰 받기").get_by_role("button").click()
+    expect(page.locator("#wallet")).to_contain_text("1장")
+    page.goto(f"{real.url}/my#{contract}/pay")
+    for _ in range(2):
+        page.get_by_label("첫 달 축하").check(force=True)
+        page.get_by_label("쓸 포인트").fill("3000")
+        page.get_by_role("button", name="결제 금액 확인하기").click()
+        expect(page.locator("#price .total")).to_contain_text("452,000원")
+        held = api.get(f"/v1/ops/campaigns/{campaign}", by=mina).json_body
+        assert (held["reserved"], held["available"]) == (5_000, 2_995_000)
+        page.get_by_role("button", name="쿠폰·포인트 다시 고르기").click()
+        page.wait_for_selector("#means")
+    back = api.get("/v1/me/wallet", by=KIM).json_body
+    assert (back["points"], back["coupons"]) == (7_000, 1)
 
 
 LINK_KEY = "k" * 32

@@ -175,6 +175,7 @@ def test_our_servers_never_see_the_card_and_nothing_keeps_it(shop: Page, site: S
 
 def tab_to(page: Page, selector: str) -> None:
     """By the Tab key alone."""
+    page.wait_for_selector(selector, state="attached")
     for _ in range(60):
         if page.evaluate("selector => document.activeElement.matches(selector)", selector):
             return

@@ -30,7 +30,7 @@ def public(stack: dict[str, Any]) -> Api:
 
 @pytest.fixture(scope="session")
 def signed_in(stack: dict[str, Any]) -> Callable[[str], Api]:
-    """A caller by role: ops, ops2, customer, driver, packer, courier or agent."""
+    """A caller by role: ops, ops2, customer, driver, packer, courier, agent or sponsor."""
     cognito = place.client("cognito-idp")
 
     def as_role(role: str) -> Api:

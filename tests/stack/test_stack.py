@@ -77,7 +77,8 @@ def test_the_file_with_the_passwords_is_its_owner_s_alone(stack: dict[str, Any])
 
 
 def test_there_is_a_user_of_every_role(stack: dict[str, Any], signed_in: Callable[[str], Api]) -> None:
-    assert set(stack["users"]) == {"ops", "ops2", "customer", "driver", "packer", "courier", "agent"}
+    roles = {"ops", "ops2", "customer", "driver", "packer", "courier", "agent", "sponsor"}
+    assert set(stack["users"]) == roles
     signed_in("ops").get("/v1/contracts/con_nobody").expect(404)
     signed_in("customer").post("/v1/ops/contracts/con_nobody/assign", {}).expect(403)
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from types import SimpleNamespace
 from typing import Any
 
 import boto3
@@ -20,6 +21,7 @@ OPS, PACKER, COURIER, AGENT = (bearer(name, name) for name in ("ops", "packer", 
 SECRETS = ("preview-key", "link-key", "code-key", "command-key", "enrolment-key")
 SECRET = "s" * 40
 SWEEPS = ("KeysSweep", "ContractsSweep", "AppointmentsSweep", "BillingSweep", "CheckoutSweep")
+A_MINUTE = SimpleNamespace(get_remaining_time_in_millis=lambda: 60_000)
 HANDOVER = NOON + timedelta(days=14)
 
 
@@ -47,12 +49,12 @@ class World:
         """Time passes, hour by hour at first and then by days, and every minute's sweeps with it."""
         self.clock.move_to(at, tick=False)
         for _ in range(12):
-            rung = sum(function(name)({}, None).get("claimed", 0) for name in SWEEPS)
+            rung = sum(function(name)({}, A_MINUTE).get("claimed", 0) for name in SWEEPS)
             self.bus.settle()
             if not rung:
                 return
 
-    def signed(self, name: str, number: int) -> str:
+    def signed(self, name: str, number: int, points: int = 0) -> str:
         """A contract of this customer, verified and paid."""
         phone, licence = f"010-1234-{5600 + number:04d}", f"11-12-34567{number}-01"
         driver = driver_body(phone=phone, licence_no=licence)
@@ -60,14 +62,14 @@ class World:
             self.says(bearer(name), "/v1/contracts", sign_body(drivers=[driver]))["contract_id"]
         )
         items = [{"kind": "contract_fee", "ref": contract_id}]
-        order = {"order_id": contract_id, "items": items, "coupon_id": None, "points": 0}
+        order = {"order_id": contract_id, "items": items, "coupon_id": None, "points": points}
         checkout_id = self.says(bearer(name), "/v1/checkouts", order)["checkout_id"]
         self.says(bearer(name), f"/v1/checkouts/{checkout_id}/capture", {"card_token": "tok_visa"})
         return contract_id
 
-    def prepared(self, name: str, number: int) -> str:
+    def prepared(self, name: str, number: int, points: int = 0) -> str:
         """The same with a car, its key packed and taken by the courier."""
-        contract_id, car_id, tag = self.signed(name, number), f"car-{number:04d}", f"tag-{number:04d}"
+        contract_id, car_id, tag = self.signed(name, number, points), f"car-{number:04d}", f"tag-{number:04d}"
         self.says(OPS, "/v1/ops/cars", car_body(car_id=car_id, plate=f"{number}2가 3456", key_tags=[tag]))
         self.says(OPS, f"/v1/ops/contracts/{contract_id}/assign", {"car_id": car_id, "key_tag": tag})
         for who, event in ((PACKER, "pack"), (COURIER, "handoff"), (COURIER, "out_for_delivery")):

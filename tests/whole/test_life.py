@@ -2,7 +2,10 @@
 
 from datetime import timedelta
 
+from chalicelib import wiring
+from chalicelib.kernel.auth import Caller
 from tests.api import bearer, is_problem
+from tests.checkout.conftest import grant
 from tests.conftest import NOON
 from tests.whole.conftest import AGENT, HANDOVER, OPS, PACKER, World
 
@@ -120,6 +123,33 @@ def test_a_cancelled_contract_gives_back_what_its_preview_said(world: World) -> 
     world.goes_to(world.now + timedelta(hours=1))
     assert world.kept() == FEE - shown["refund"]
     assert world.contract(contract_id)["state"] == "cancelled"
+
+
+def test_a_cancelled_contract_gives_points_back_in_the_proportion_of_the_card(world: World) -> None:
+    """Late, so not all of it; nobody asked the checkout for it, billing did."""
+    grant(wiring.points(), Caller("kim"), 46_000)
+    contract_id = world.prepared("kim", 1, points=46_000)
+    world.goes_to(HANDOVER - timedelta(hours=20))
+    path = f"/v1/contracts/{contract_id}/cancel"
+    shown = world.says(KIM, path + "?preview=true")
+    world.says(KIM, path, {"quote": shown["quote"]})
+    world.goes_to(world.now + timedelta(hours=1))
+    assert 0 < shown["refund"] < FEE - 46_000
+    assert world.kept() == FEE - 46_000 - shown["refund"]
+    given_back = [fact["data"] for fact in world.bus.facts.values() if fact["type"] == "CheckoutRefunded"]
+    assert [(back["card"], back["whole"]) for back in given_back] == [(shown["refund"], False)]
+    assert given_back[0]["points"] == 46_000 * shown["refund"] // (FEE - 46_000)
+
+
+def test_a_cancelled_contract_that_points_paid_for_gives_them_all_back(world: World) -> None:
+    grant(wiring.points(), Caller("kim"), FEE)
+    contract_id = world.signed("kim", 1, points=FEE)
+    assert wiring.points().wallet("kim").balance(world.now) == 0
+    world.goes_to(HANDOVER - timedelta(hours=20))
+    path = f"/v1/contracts/{contract_id}/cancel"
+    world.says(KIM, path, {"quote": world.says(KIM, path + "?preview=true")["quote"]})
+    assert wiring.points().wallet("kim").balance(world.now) == FEE
+    assert world.kept() == 0
 
 
 def test_a_moved_handover_needs_a_new_label(world: World) -> None:

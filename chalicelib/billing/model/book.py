@@ -127,6 +127,8 @@ class Book(Known, frozen=True):
         refund = next(each for each in self.refunds if each.refund_id == asked.refund_id)
         if refund.state is not RefundState.ASKING or answer.state is PaymentState.UNKNOWN:
             return self
+        if answer.amount is not None:
+            refund = replace(refund, before=refund.amount - answer.amount)
         if answer.state is PaymentState.DECLINED:
             return self._by_hand(replace(refund, state=RefundState.BY_HAND), now)._timed()
         return self._given_back(refund, now)
@@ -144,12 +146,13 @@ class Book(Known, frozen=True):
         data = {
             "contract_id": self.account.contract_id,
             "refund_id": refund.refund_id,
-            "amount": refund.amount,
+            "amount": refund.rest,
         }
         cause = f"refunded/{refund.refund_id}"
         book = self._with_refund(replace(refund, state=RefundState.PAID, ask_at=None))
         book = book._posted(cause, What.REFUND, Ledger.REFUNDS_DUE, Ledger.CASH, refund.amount, now)
-        return book._saying(Said("RefundPaid", data))._followed(now)._timed()
+        said = [Said("RefundPaid", data)] if refund.rest else []
+        return book._saying(*said)._followed(now)._timed()
 
     # -- charges -------------------------------------------------------------------------------------------
 
@@ -374,7 +377,7 @@ class Book(Known, frozen=True):
         data = {
             "contract_id": self.account.contract_id,
             "refund_id": refund.refund_id,
-            "amount": refund.amount,
+            "amount": refund.rest,
         }
         book = self._with_refund(replace(refund, ask_at=now + DAY))
         return book._saying(Said("TransferDue", data))

@@ -119,7 +119,8 @@ class RefundState(StrEnum):
 
 
 class Refund(Struct, frozen=True):
-    """Owed until it is confirmed. `ask_at`: when the gateway is asked, or operations are told, again."""
+    """Owed until it is confirmed. `ask_at`: when the gateway is asked, or operations are told, again.
+    `before`: so much of it operations had given back already."""
 
     refund_id: str
     payment_id: str
@@ -127,6 +128,11 @@ class Refund(Struct, frozen=True):
     state: RefundState
     at: datetime
     ask_at: datetime | None
+    before: Won = 0
+
+    @property
+    def rest(self) -> Won:
+        return self.amount - self.before
 
 
 class PaymentState(StrEnum):
@@ -136,10 +142,11 @@ class PaymentState(StrEnum):
 
 
 class Payment(Struct, frozen=True):
-    """A gateway's answer."""
+    """A gateway's answer. `amount`: what it is about, when that is not what was asked."""
 
     state: PaymentState
     reason: str = ""
+    amount: Won | None = None
 
 
 class Card(Struct, frozen=True):

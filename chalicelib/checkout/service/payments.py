@@ -4,15 +4,14 @@ A payment is written down before the gateway hears of it, under the id that the 
 Whoever takes it up again after a crash or a lost answer first asks the gateway what became of that id.
 """
 
-from collections.abc import Callable, Iterator, Sequence
-from datetime import datetime
+from collections.abc import Callable
 from typing import Protocol
 
 from msgspec import Struct
 from msgspec.structs import replace
 
 from chalicelib.checkout.model import (
-    CHECKED_WITH,
+    LEAST_BY_CARD,
     NO_ANSWER,
     Card,
     CardDeclined,
@@ -23,12 +22,14 @@ from chalicelib.checkout.model import (
     PaymentState,
     Refund,
     RefundRefused,
+    RefundState,
     Unanswered,
     opened,
     promised,
 )
 from chalicelib.kernel.clock import KST, Clock
-from chalicelib.kernel.errors import Busy
+from chalicelib.kernel.errors import Busy, Conflict
+from chalicelib.kernel.facts import Fact
 from chalicelib.kernel.ids import keyed_id
 from chalicelib.kernel.money import Won
 from chalicelib.kernel.tables import Write
@@ -80,22 +81,26 @@ class PaymentStore(Protocol):
 
     def refund(self, payment_id: str, refund_id: str) -> Refund | None: ...
 
-    def end(self, before: Refund, after: Refund) -> None:
+    def end(self, write: Write, before: Refund, after: Refund) -> None:
         """MovedOn unless it is still open. What was refused is left of its payment again."""
 
     def mark_refund(self, before: Refund, after: Refund) -> None:
         """MovedOn unless it is as `before` says."""
 
-    def due(self, shard: int, until: datetime) -> Iterator[Sequence[Payment | Refund]]:
-        """Payments and refunds nobody has settled, page by page; may lag a moment behind."""
+    def leave(self, write: Write, after: Payment) -> None:
+        """Rung and due time; MovedOn unless it is still open."""
+
+    def publish(self, write: Write, fact: Fact) -> None: ...
 
 
-Follow = Callable[[Write, Payment], None]
-"""Adds to the transaction in which a payment ends whatever ends with it."""
+Add = Callable[[Write], bool]
+"""Adds to the transaction in which a payment ends; False when nobody takes its money any more."""
+Follow = Callable[[Payment, Callable[[Add], None]], None]
+"""Commits the end of a payment together with what ends with it, however often that takes."""
 
 
-def nothing(write: Write, payment: Payment) -> None:
-    pass
+def alone(_: Payment, commit: Callable[[Add], None]) -> None:
+    commit(lambda _: True)
 
 
 class PaymentService(Struct, frozen=True):
@@ -114,11 +119,11 @@ class PaymentService(Struct, frozen=True):
         return self._charge(opened(payment_id, amount, card_token, what, self.now()))
 
     def refund(self, payment_id: str, refund_id: str, amount: Won) -> Refund:
-        """DONE, REFUSED, or PENDING: it is asked for again by itself, and under the same id by the caller.
+        """For whoever bills, who asks again under the same id while it is PENDING; so does the timer.
 
         NotRefundable when more than is left of a paid payment is asked for.
         """
-        refund = promised(payment_id, refund_id, amount, self.now())
+        refund = promised(payment_id, refund_id, amount, self.now(), billed=True)
         write = self.begin()
         self.store.promise(write, refund, drawn=False)
         try:
@@ -137,7 +142,7 @@ class PaymentService(Struct, frozen=True):
         """
         at = self.now()
         payment_id = keyed_id("ver", card_token, at.astimezone(KST).date().isoformat())
-        payment = self._charge(replace(opened(payment_id, CHECKED_WITH, card_token, "card", at), check=True))
+        payment = self._charge(replace(opened(payment_id, LEAST_BY_CARD, card_token, "card", at), check=True))
         if payment.state is PaymentState.DECLINED:
             raise CardDeclined(payment.reason or "")
         found = self.gateway.find(payment_id) if payment.state is PaymentState.PAID else None
@@ -149,15 +154,27 @@ class PaymentService(Struct, frozen=True):
     def find(self, payment_id: str) -> Payment | None:
         return self.store.payment(payment_id)
 
+    def promise(self, write: Write, refund: Refund) -> None:
+        """Writes it down; whoever committed that goes on with `promised`."""
+        self.store.promise(write, refund, drawn=False)
+
+    def promised(self, payment_id: str, refund_id: str) -> Refund:
+        """As far as it has come: the gateway is asked now unless it has answered."""
+        return self.give_back(self._refund(payment_id, refund_id))
+
+    def leave(self, write: Write, payment: Payment) -> None:
+        """Nobody waits for it any more: what it turns out to have taken goes back."""
+        self.store.leave(write, payment.unwanted(self.now()))
+
     def open(self, write: Write, payment: Payment) -> None:
         """Writes it down; whoever committed that goes on with `take`."""
         self.store.open(write, payment)
 
-    def take(self, payment: Payment, follow: Follow = nothing) -> Payment:
+    def take(self, payment: Payment, follow: Follow = alone) -> Payment:
         """Asks the gateway for the first time."""
         return self._asked(payment, lambda: self._send(payment), follow)
 
-    def resume(self, payment: Payment, follow: Follow = nothing) -> Payment:
+    def resume(self, payment: Payment, follow: Follow = alone) -> Payment:
         """Takes up what somebody began: the gateway says what became of it, or hears of it now."""
         if not payment.open:
             return payment
@@ -175,10 +192,30 @@ class PaymentService(Struct, frozen=True):
         except Unanswered:
             return refund
         try:
-            self.store.end(refund, after)
+            self._end(refund, after, payment)
         except MovedOn:
             return self._refund(refund.payment_id, refund.refund_id)
         return after
+
+    def _end(self, before: Refund, after: Refund, payment: Payment) -> None:
+        """One that was refused is told, unless whoever asked for it hears it anyway."""
+        write = self.begin()
+        self.store.end(write, before, after)
+        if after.state is RefundState.REFUSED and not after.billed:
+            self.store.publish(write, self._refused(after, payment))
+        write.commit()
+
+    def _refused(self, refund: Refund, payment: Payment) -> Fact:
+        about = refund.payment_id
+        data = {
+            "payment_id": about,
+            "refund_id": refund.refund_id,
+            "amount": refund.amount,
+            "reason": refund.reason,
+            "checkout_id": payment.checkout_id,
+        }
+        said = keyed_id("evt", about, refund.refund_id)
+        return Fact.of("RefundRefused", "checkout", about, at=self.now(), id=said, data=data)
 
     def ring(self, seen: Payment | Refund, follow: Follow) -> bool:
         """Takes up one whose time has come, unless somebody else just did."""
@@ -230,18 +267,21 @@ class PaymentService(Struct, frozen=True):
         except Unanswered:
             return self._unknown(payment)
         try:
-            self._settle(after, follow)
-        except MovedOn:
+            follow(after, lambda add: self._settle(after, add))
+        except Conflict:
             return self._payment(payment.payment_id)
         return after
 
-    def _settle(self, after: Payment, follow: Follow) -> None:
+    def _settle(self, after: Payment, add: Add) -> None:
+        """What was taken and nobody takes is promised back in the same transaction."""
         write = self.begin()
-        self.store.settle(write, after)
-        if after.check and after.state is PaymentState.PAID:
+        kept = add(write) and not after.check
+        if kept or after.state is not PaymentState.PAID:
+            self.store.settle(write, after)
+        else:
+            self.store.settle(write, replace(after, left=0))
             back = promised(after.payment_id, after.payment_id, after.amount, self.now())
             self.store.promise(write, back, drawn=True)
-        follow(write, after)
         write.commit()
 
     def _unknown(self, payment: Payment) -> Payment:

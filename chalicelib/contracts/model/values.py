@@ -42,6 +42,13 @@ class Term(Struct, frozen=True):
     monthly_fee: Won
 
 
+class Fee(Struct, frozen=True):
+    """What is due first, and for which plan."""
+
+    amount: Won
+    plan: str
+
+
 class Payment(Struct, frozen=True):
     """`amount`: what really came for this contract, after coupons and points."""
 

@@ -3,7 +3,7 @@
 import { fail, h, submitting, translate, word } from "./kit.js";
 
 /**
- * `answered(form)`: does what is asked; gives the name of the words that say why not, "" when done, or null to close.
+ * `answered(form)`: does what is asked; gives the name of the words that say why not, or {text}, "" when done, or null to close.
  * `labels`: names of words {title, lead, go, label, hint}; without `label` nothing is typed. True when it was done.
  */
 export function question({ title, lead, go, label, hint }, answered, input = {}) {
@@ -27,7 +27,8 @@ export function question({ title, lead, go, label, hint }, answered, input = {})
   submitting(form, error, async () => {
     const why = await answered(form);
     if (why === "" || why === null) return dialog.close(why === "" ? "done" : "");
-    fail(error, why.name ?? why, form.elements.answer, why.seconds);
+    if (why.text) error.textContent = why.text;
+    else fail(error, why.name ?? why, form.elements.answer, why.seconds);
   });
   translate(dialog);
   document.body.append(dialog);

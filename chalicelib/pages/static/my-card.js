@@ -1,8 +1,8 @@
 // The card: its number goes from here straight to the payment service, and we only ever see what stands for it.
 
-import { ask, find, learn, Lost, word } from "./kit.js";
-import { allRight, bill, doing, field, foot } from "./my-form.js";
-import { get, h, momentOf, pathOf, Refusal, send, won } from "./my-kit.js";
+import { ask, learn, Lost, word } from "./kit.js";
+import { allRight, doing, field, foot } from "./my-form.js";
+import { get, h, pathOf, Refusal, send } from "./my-kit.js";
 import { settings } from "./sign-in.js";
 import { words } from "./words-my-tasks.js";
 
@@ -19,9 +19,7 @@ const ABOUT = { INVALID_CARD_NUMBER: "number", INVALID_CARD_EXPIRATION: "expiry"
 
 const digits = (text) => text.replace(/\D/g, "");
 
-export const open = (task) => (task.name === "pay" ? pay(task) : change(task));
-
-async function change({ contract, place, done }) {
+export async function open({ contract, place, done }) {
   const { card } = await get(pathOf(contract, "/payments"));
   const token = tokens();
 
@@ -34,59 +32,18 @@ async function change({ contract, place, done }) {
   }
 
   function draw() {
-    place.replaceChildren(card ? h("p.lead", {}, word("card.now", card)) : "", form(word("card.lead"), word("card.go"), go));
+    place.replaceChildren(card ? h("p.lead", {}, word("card.now", card)) : "", cardForm(word("card.lead"), word("card.go"), go));
   }
   return { title: "menu.card", draw };
 }
 
-/** The first fee: priced and reserved by the service, then paid with this card. */
-async function pay({ contract, place, done }) {
-  const order = { order_id: contract.contract_id, items: [{ kind: "contract_fee", ref: contract.contract_id }] };
-  const token = tokens();
-  let checkout = await send("v1/checkouts", order);
-
-  async function go(form) {
-    const made = await token(form);
-    if (!made) return;
-    const { state } = await capture(made.card_token);
-    form.reset();
-    await done(word(state === "CAPTURED" ? "pay.done" : "pay.soon"));
-  }
-
-  async function capture(card) {
-    try {
-      return await send(`v1/checkouts/${encodeURIComponent(checkout.checkout_id)}/capture`, { card_token: card });
-    } catch (problem) {
-      if (problem.code === "RESERVATION_EXPIRED") await again();
-      throw problem;
-    }
-  }
-
-  /** What is then shown is what the next press pays. */
-  async function again() {
-    checkout = await send("v1/checkouts", order);
-    find("price").replaceWith(price());
-  }
-
-  function price() {
-    const { total, discount, payable, expires_at: until } = checkout;
-    const lines = [{ what: "first_month", amount: -total }, ...(discount ? [{ what: "discount", amount: discount }] : [])];
-    return h("section.panel", { id: "price" }, bill({ refund: 0, charge: payable, lines }), h("p.hint", {}, word("pay.until", { when: momentOf(until) })));
-  }
-
-  function draw() {
-    place.replaceChildren(price(), form(word("pay.lead"), word("pay.go", { amount: won(checkout.payable) }), go));
-  }
-  return { title: "pay.title", draw };
-}
-
-function form(lead, button, go) {
+export function cardForm(lead, button, go) {
   const inputs = Object.entries(FIELDS).map(([name, props]) => field(name, { ...props, hint: name === "birth_or_business_no" ? word("card.owner.hint") : null }));
   return doing(h("form.card", {}, h("p.hint", {}, lead), inputs, foot(button)), go);
 }
 
 /** Turns what is typed into a token, once for the same card: a lost answer later on costs no second one. */
-function tokens() {
+export function tokens() {
   let last = null;
   return async function token(form) {
     const card = typed(form.elements);

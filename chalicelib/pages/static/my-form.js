@@ -6,6 +6,7 @@ import "./my-more.js";
 import { words } from "./words-my-form.js";
 
 const SLOW_MS = 4_000;
+const OTHER = "problem.other"; // a page for staff says what the service calls it
 
 learn(words);
 
@@ -68,6 +69,7 @@ export function reason(problem) {
   if (!(problem instanceof Refusal)) throw problem;
   if (problem.status === 429) return word("wait", { seconds: problem.wait || 60 });
   if (hasWord(`problem.${problem.code}`)) return word(`problem.${problem.code}`, problem.data);
+  if (hasWord(OTHER)) return word(OTHER, { code: problem.code, title: problem.data.title ?? "" });
   return word({ 400: "wrong", 404: "problem.NOT_FOUND", 409: "problem.CHANGED" }[problem.status] ?? "problem.REFUSED");
 }
 

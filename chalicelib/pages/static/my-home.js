@@ -10,6 +10,9 @@ const OVER = ["handed_over", "cancelled"];
 const OPENABLE = ["preparing", "at_risk", "ready", "active", "swap_pending", "cancel_scheduled", "return_scheduled"];
 const SEEN = { en_route: "on_the_way", waiting: "here" };
 
+/** Not of one contract. */
+const OWN = ["coupons", "points"];
+
 /** Every entry of the menu: its task, and the action that allows it (none: it only shows something). */
 const MENU = [
   ["renew", "renew"],
@@ -17,6 +20,8 @@ const MENU = [
   ["card", "payment_method"],
   ["drivers"],
   ["payments"],
+  ["coupons"],
+  ["points"],
   ["documents"],
   ["parking"],
   ["timeline"],
@@ -126,6 +131,6 @@ function menu({ actions, state }, to) {
     "nav.panel.menu",
     { "aria-labelledby": "menu-title" },
     h("h2", { id: "menu-title" }, word("menu.title")),
-    h("ul", {}, OPENABLE.includes(state) && entry(to("smartkey"), "smartkey"), allowed.map(([task]) => entry(to(task), task))),
+    h("ul", {}, OPENABLE.includes(state) && entry(to("smartkey"), "smartkey"), allowed.map(([task]) => entry(OWN.includes(task) ? `#${task}` : to(task), task))),
   );
 }

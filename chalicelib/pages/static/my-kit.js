@@ -31,7 +31,7 @@ export async function send(path, body = {}, method = "POST") {
   const deed = `${method} ${path} ${JSON.stringify(body)}`;
   const key = open.get(deed) ?? crypto.randomUUID();
   open.set(deed, key);
-  const options = method === "POST" ? { body, key } : {};
+  const options = method === "DELETE" ? {} : { body, key };
   try {
     const answer = await answered(path, () => ask(method, path, { ...options, token: token(), timeout: TIMEOUT_MS }));
     open.delete(deed);

@@ -1,5 +1,5 @@
 // /my: sign in, then a contract and everything its customer can do with it. The address says where one is:
-// #<contract>, or #<contract>/<task>/<what about>. Tasks are loaded when they are opened.
+// #<contract>, or #<contract>/<task>/<what about>, or #coupons, #points. Tasks are loaded when they are opened.
 
 import { clearFailure, fail, find, learn, Lost, show, shown, speak, submitting, word } from "./kit.js";
 import { forgetDeeds, get, pathOf, Refusal } from "./my-kit.js";
@@ -19,13 +19,15 @@ const TASKS = {
   renew: "my-renew",
   swap: "my-swap",
   card: "my-card",
-  pay: "my-card",
+  pay: "my-pay",
   drivers: "my-drivers",
   documents: "my-documents",
   payments: "my-payments",
   parking: "my-parking",
   timeline: "my-timeline",
 };
+/** What is somebody's own, whatever they have signed. */
+const OWN = { coupons: "my-coupons", points: "my-points" };
 
 let contract = null;
 let visits = [];
@@ -42,11 +44,13 @@ async function route() {
   find("sign-out").hidden = false;
   if (shown() !== "home" && shown() !== "task") show("boot");
   try {
+    foot();
     if (!id) return await openList(mine);
+    if (OWN[id]) return await openTask(mine, OWN[id], { name: id, about: task });
     const known = contract?.contract_id === id;
     if (!known) await load({ contract_id: id });
     if (mine !== round || contract?.contract_id !== id) return;
-    if (TASKS[task]) return await openTask(mine, task, about);
+    if (TASKS[task]) return await openTask(mine, TASKS[task], { name: task, about });
     openHome();
     if (known) reload();
   } catch (problem) {
@@ -88,20 +92,23 @@ async function openList(mine) {
   show("list");
 }
 
-async function openTask(mine, name, about) {
-  const { open } = await part(`./${TASKS[name]}.js`);
+async function openTask(mine, file, what) {
+  const { open } = await part(`./${file}.js`);
   find("task").replaceChildren();
-  const { title, draw } = await open({ name, about, contract, visits, place: find("task"), done, reload });
+  const { title, draw } = await open({ ...what, contract, visits, place: find("task"), done, reload, say });
   if (mine !== round) return;
   redraw = () => {
     find("back").textContent = word("home.back");
-    find("back").href = `#${contract.contract_id}`;
+    find("back").href = `#${contract?.contract_id ?? ""}`;
     find("task-title").textContent = word(title);
     keeping(find("task"), draw);
   };
   redraw();
   show("task");
 }
+
+/** Comes after everything else, and only if it can. */
+const foot = () => part("./wallet.js").then(({ showWallet }) => showWallet(), () => {});
 
 /** A module that is loaded when it is needed, over the same network that may lose everything else (a TypeError). */
 const part = (name) =>
@@ -156,7 +163,7 @@ async function stop(problem, mine) {
   if (!refused && !(problem instanceof Lost)) throw problem;
   if (mine !== round || problem.status === 401) return;
   const known = contract?.contract_id === here()[0];
-  if (problem.status === 404 && !known) return openNone("gone");
+  if (problem.status === 404 && !known && !OWN[here()[0]]) return openNone("gone");
   const { reason } = refused ? await part("./my-form.js") : {};
   redraw = () => {
     find("trouble-title").textContent = word(refused ? "refused.title" : "broken.title");
@@ -187,7 +194,8 @@ function leave(why) {
   redraw = () => {};
   say("");
   find("sign-out").hidden = true;
-  for (const place of ["home", "task", "list"]) find(place).replaceChildren();
+  find("wallet").hidden = true;
+  for (const place of ["home", "task", "list", "wallet"]) find(place).replaceChildren();
   show("sign-in");
   if (why) fail(find("sign-in-error"), why);
 }
@@ -196,6 +204,7 @@ speak(words, () => {
   clearFailure(find("sign-in-form"));
   say("");
   redraw();
+  if (token()) foot();
 });
 submitting(find("sign-in-form"), find("sign-in-error"), enter);
 find("sign-out").addEventListener("click", () => {

@@ -1,6 +1,7 @@
-// The ops page: sign in, then the overview, asked again every few seconds while somebody looks.
+// The ops page: sign in, then the overview, asked again every few seconds while somebody looks. The address names the
+// other rooms (#campaigns/<id>, #lookup, #books), which are fetched when somebody enters them.
 
-import { ago, ask, clearFailure, fail, find, hasWord, inSeoul, Lost, put, show, shown, speak, submitting, word } from "./kit.js";
+import { ago, ask, clearFailure, fail, find, h, hasWord, inSeoul, Lost, put, show, shown, speak, submitting, word } from "./kit.js";
 import { drawFound, forgetFound, listenToFinding } from "./ops-keys.js";
 import { signIn, signOut, token } from "./sign-in.js";
 import { words } from "./words-ops.js";
@@ -11,19 +12,65 @@ const STEPS = ["unlocked", "opened", "sent", "waiting", "ended"];
 const CLOCK = { hour: "2-digit", minute: "2-digit", second: "2-digit" };
 const MOMENT = { month: "short", day: "numeric", hour: "2-digit", minute: "2-digit" };
 
+const ROOMS = { campaigns: "ops-campaigns", lookup: "ops-lookup", books: "ops-books" };
+
 let overview = null;
+let room = null; // what is open beside the overview: {title, draw}
+let round = 0; // the newest room: one that comes later than its successor is dropped
 
 async function enter() {
   const why = await signIn(find("user").value.trim(), find("password").value);
   if (why) return fail(find("sign-in-error"), why, why === "in.refused" ? find("password") : null);
   find("password").value = "";
+  await route();
+}
+
+const here = () => location.hash.slice(1).split("/").map(decodeURIComponent);
+
+/** Shows what the address names. */
+async function route() {
+  const mine = ++round;
+  const [name, ...about] = here();
+  if (!token()) return leave();
+  for (const link of find("rooms").children) link.ariaCurrent = link.dataset.room === (ROOMS[name] ? name : "") ? "page" : null;
+  if (ROOMS[name]) return enterRoom(mine, name, about);
+  room = null;
+  if (overview) show("overview");
   await refresh();
+}
+
+async function enterRoom(mine, name, about) {
+  try {
+    const { open } = await import(`./${ROOMS[name]}.js`);
+    const opened = await open({ about, place: find("room"), say: (news) => put("room-news", news), again: route });
+    if (mine !== round) return;
+    room = opened;
+  } catch (problem) {
+    if (mine !== round || problem.status === 401) return;
+    if (problem.status === 403) return leave("in.forbidden");
+    if (!(problem instanceof Lost || problem instanceof TypeError || problem.status)) throw problem;
+    room = { title: () => word("room.lost"), draw: () => find("room").replaceChildren(h("button.primary", { type: "button", click: route }, word("again"))) };
+  }
+  find("sign-out").hidden = find("rooms").hidden = false;
+  put("room-news", "");
+  drawRoom();
+  show("room");
+}
+
+function drawRoom() {
+  if (!room) return;
+  put("room-title", room.title());
+  room.draw();
 }
 
 function leave(why) {
   signOut();
-  overview = null;
+  overview = room = null;
+  round += 1;
   forgetFound();
+  find("room").replaceChildren();
+  for (const id of ["room-title", "room-news"]) put(id, "");
+  find("rooms").hidden = true;
   find("sign-out").hidden = true;
   show("sign-in");
   if (why) fail(find("sign-in-error"), why);
@@ -37,10 +84,10 @@ async function refresh() {
     if (status === 403) return leave("in.forbidden");
     if (status !== 200) return noNews();
     overview = data;
-    find("sign-out").hidden = false;
+    find("sign-out").hidden = find("rooms").hidden = false;
     find("stale").hidden = true;
     draw();
-    if (shown() !== "overview") show("overview");
+    if (shown() !== "overview" && !ROOMS[here()[0]]) show("overview");
   } catch (problem) {
     if (!(problem instanceof Lost)) throw problem;
     noNews();
@@ -131,10 +178,13 @@ speak(words, () => {
   clearFailure(find("sign-in-form"));
   draw();
   drawFound();
+  drawRoom();
 });
 listenToFinding(leave);
 submitting(find("sign-in-form"), find("sign-in-error"), enter);
 find("sign-out").addEventListener("click", () => leave());
-document.addEventListener("visibilitychange", () => !document.hidden && token() && refresh());
+window.addEventListener("hashchange", route);
+window.addEventListener("signed-out", () => token() && leave("in.ended"));
+document.addEventListener("visibilitychange", () => !document.hidden && token() && shown() === "overview" && refresh());
 setInterval(() => !document.hidden && shown() === "overview" && refresh(), REFRESH_MS);
-await refresh();
+await route();

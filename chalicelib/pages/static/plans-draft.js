@@ -6,7 +6,7 @@ const tab = shelf("sessionStorage");
 const EMPTY = { plan: null, months: 6, email: "", drivers: [], day: "", slot: null, address: "", agreed: false, keys: {} };
 
 /** What a new application forgets of the one before. */
-export const UNSIGNED = { contract: undefined, signed: undefined, checkout: undefined, payable: undefined, agreed: false, keys: {} };
+export const UNSIGNED = { contract: undefined, signed: undefined, checkout: undefined, payable: undefined, means: undefined, least: undefined, agreed: false, keys: {} };
 
 export const draft = { ...EMPTY, ...JSON.parse(tab.read("plans") ?? "{}") };
 

@@ -1,6 +1,6 @@
 // The plans page: cards, a quote, and a sign-up that is fetched when somebody begins one. The address's #part says where.
 
-import { ask, find, learn, Lost, put, show, shown, speak, word } from "./kit.js";
+import { ask, find, learn, Lost, put, shelf, show, shown, speak, word } from "./kit.js";
 import { choose, draft } from "./plans-draft.js";
 import { make, perMonth, won } from "./plans-parts.js";
 import { askQuote, chosenPlan, drawQuote, drawTerms, meetPlans, showQuote } from "./quote.js";
@@ -31,9 +31,15 @@ async function enter() {
   const step = where && chosenPlan() ? where : "plans";
   document.body.dataset.side = !["plans", "quote"].includes(step);
   find("way").hidden = ["plans", "quote"].includes(step);
+  foot();
   if (step === "plans") return shown() === "plans" || show("plans");
   if (step === "quote") return showQuote();
   await begin(step);
+}
+
+/** For who is signed in: what there is to pay with, and only if it can be had. */
+function foot() {
+  if (shelf("sessionStorage").read("token")) import("./wallet.js").then(({ showWallet }) => showWallet(), () => {});
 }
 
 async function begin(step) {

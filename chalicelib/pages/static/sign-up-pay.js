@@ -2,6 +2,7 @@
 // The card's number goes to the payment company and to nobody else; its token lives in this page's memory only.
 
 import { ask, fail, find, hasWord, Lost, pause, put, show, shown, submitting, word } from "./kit.js";
+import { anything, askMeans, choosing, forecast, NONE, refusalOf } from "./pay-with.js";
 import { draft, forgetDraft, keep, keyFor, UNSIGNED } from "./plans-draft.js";
 import { make, won } from "./plans-parts.js";
 import { chosenPlan, chosenQuote, drawQuote } from "./quote.js";
@@ -28,6 +29,8 @@ let news = ""; // what the card view says first
 let refusal = ""; // the bank's reason, in one word
 let end = null; // {name, code} of an application that came to nothing
 let paid = null; // what the last view says
+let means = null; // coupons and points to pay with, once they were asked for
+let offered = 0; // the discount that is left, when it is not all
 let way = {};
 
 class SignedOut extends Error {}
@@ -57,16 +60,35 @@ export function showReview() {
   if (shown() !== "review") show("review");
 }
 
-export function showCard(name = "", why = "") {
-  news = typeof name === "string" ? name : "";
+/** The card's step, with the coupon and the points there are. */
+export async function enterCard() {
+  means ??= await askMeans(draft.plan);
+  showCard();
+}
+
+function showCard(name = "", why = "") {
+  news = name;
   refusal = why ?? "";
   stage = "";
+  drawMeans();
   drawCard();
   if (shown() !== "card") show("card");
 }
 
+function drawMeans() {
+  const total = chosenQuote()?.first_payment;
+  if (!total || !anything(means ?? undefined)) return find("means-place").replaceChildren();
+  const choose = (chosen) => {
+    const least = chosen.coupon_id === draft.means?.coupon_id ? draft.least : undefined;
+    keep({ means: chosen, least, payable: undefined });
+    drawCard();
+  };
+  find("means-place").replaceChildren(choosing(total, means, draft.means ?? NONE, choose));
+}
+
 export function drawPayment() {
   if (shown() === "review") drawReview();
+  drawMeans();
   drawCard();
   if (stage) drawStage();
   if (end) drawEnd();
@@ -101,14 +123,15 @@ function fact(name, values, step) {
 function drawCard() {
   find("card-news").hidden = !news;
   const why = hasWord(`declined.${refusal}`) ? ` ${word(`declined.${refusal}`)}` : "";
-  put("card-news", news ? word(news, { amount: won(amount()) }) + why : "");
+  put("card-news", news ? word(news, { amount: won(offered || amount()) }) + why : "");
   put("card-go", word("card.go", { amount: won(amount()) }));
+  put("summary-first", `${word("quote.first")} ${won(amount())}`);
   find("card-fields").hidden = Boolean(card);
   find("card-known").hidden = find("card-other").hidden = !card;
   if (card) put("card-known", word("card.known", card));
 }
 
-const amount = () => draft.payable ?? chosenQuote()?.first_payment ?? 0;
+const amount = () => draft.payable ?? (means ? forecast(chosenQuote()?.first_payment ?? 0, means, draft.means ?? NONE).payable : chosenQuote()?.first_payment) ?? 0;
 
 function forgetCard() {
   card = null;
@@ -125,7 +148,9 @@ async function pay(form) {
     form.reset();
     await signAndPay();
   });
-  if (failed) fail(find(failed.place ?? "card-error"), failed.name, failed.input && find(failed.input), failed.seconds);
+  offered = failed?.offered ?? 0;
+  if (failed?.means) showCard(failed.name);
+  else if (failed) fail(find(failed.place ?? "card-error"), failed.name, failed.input && find(failed.input), failed.seconds);
 }
 
 /** Runs `work` behind the view that says so. Gives what went wrong and belongs to the card's form. */
@@ -262,15 +287,38 @@ async function verified() {
   }
 }
 
-async function reserve(fresh = false) {
-  if (fresh) keep({ keys: { ...draft.keys, checkout: undefined } });
-  const body = { order_id: draft.contract, items: [{ kind: "contract_fee", ref: draft.contract }] };
+/** `ended`: the one that ran out, for which this stands in. */
+async function reserve(ended = null) {
+  if (ended) {
+    await letGo(ended);
+    keep({ keys: { ...draft.keys, checkout: undefined } });
+  }
+  const least = draft.least && { least_discount: draft.least };
+  const body = { order_id: draft.contract, items: [{ kind: "contract_fee", ref: draft.contract }], ...draft.means, ...least };
+  if (!ended && draft.checkout && draft.keys.checkout?.about !== JSON.stringify(body)) await letGo(draft.checkout);
   const { status, data } = await request("POST", "v1/checkouts", { body, key: keyFor("checkout", body) });
-  if (status >= 300) throw new Trouble("lost.safe");
+  if (status >= 300) await reconsider(data);
   const { data: now } = await request("GET", checkoutPath(data.checkout_id));
   const checkout = { ...data, ...now };
-  const ended = checkout.state === "RESERVED" ? Date.parse(checkout.expires_at) < Date.now() : !["CAPTURING", "CAPTURED"].includes(checkout.state);
-  return ended && !fresh ? reserve(true) : checkout;
+  const over = checkout.state === "RESERVED" ? Date.parse(checkout.expires_at) < Date.now() : !["CAPTURING", "CAPTURED"].includes(checkout.state);
+  return over && !ended ? reserve(checkout.checkout_id) : checkout;
+}
+
+/** Gives its coupon and points back at once; where that is not possible any more, the next answer says so. */
+async function letGo(id) {
+  await request("POST", `${checkoutPath(id)}/cancel`, { body: {}, key: `cancel-${id}` });
+  keep({ checkout: undefined });
+}
+
+/** The choice as it stands after a refusal, back at the form. */
+async function reconsider({ code, offered: left }) {
+  const name = refusalOf(code);
+  if (!name) throw new Trouble("lost.safe");
+  const { coupon_id: coupon, points } = draft.means ?? NONE;
+  means = left ? { ...means, limit: { coupon_id: coupon, amount: left } } : await askMeans(draft.plan);
+  const still = means.coupons.some(({ coupon_id: id }) => id === coupon);
+  keep({ least: left, payable: undefined, means: { coupon_id: still ? coupon : null, points: Math.min(points, means.points) } });
+  throw new Trouble(name, { means: true, offered: left });
 }
 
 async function capture(checkout, again = false) {
@@ -281,7 +329,7 @@ async function capture(checkout, again = false) {
   const { data: now } = await request("GET", checkoutPath(checkout.checkout_id));
   if (["CAPTURING", "CAPTURED"].includes(now.state)) return settled({ ...checkout, ...now });
   if (again) return finish("refused", data.code);
-  return capture(await reserve(true), true);
+  return capture(await reserve(checkout.checkout_id), true);
 }
 
 const checkoutPath = (id) => `v1/checkouts/${encodeURIComponent(id)}`;
@@ -308,6 +356,7 @@ export async function resume(again) {
   if (again && ["card", "rejected", "done"].includes(shown())) return;
   const failed = await working(async () => {
     drawStage("licence");
+    means ??= await askMeans(draft.plan);
     if (!(await verified())) return;
     if (draft.checkout) {
       const { data } = await request("GET", checkoutPath(draft.checkout));

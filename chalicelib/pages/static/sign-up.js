@@ -7,11 +7,11 @@ import { token } from "./sign-in.js";
 import { drawAccount, listenToAccount, showAccount } from "./sign-up-account.js";
 import { complete, drawDrivers, listenToDrivers, showDrivers } from "./sign-up-drivers.js";
 import { drawHandover, listenToHandover, showHandover } from "./sign-up-handover.js";
-import { busy, drawPayment, listenToPayment, resume, showCard, showReview } from "./sign-up-pay.js";
+import { busy, drawPayment, enterCard, listenToPayment, resume, showReview } from "./sign-up-pay.js";
 import { words } from "./sign-up-words.js";
 
 const STEPS = ["account", "drivers", "handover", "review", "card"];
-const ENTER = { account: showAccount, drivers: showDrivers, handover: showHandover, review: showReview, card: showCard };
+const ENTER = { account: showAccount, drivers: showDrivers, handover: showHandover, review: showReview, card: enterCard };
 
 let ready = null;
 let here = "";

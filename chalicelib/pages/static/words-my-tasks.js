@@ -102,12 +102,6 @@ export const words = {
   "wrong.expiry": ["카드에 적힌 대로 월/년으로 적어 주세요. 예: 08/29", "As on the card, month and year, such as 08/29."],
   "field.birth_or_business_no": ["생년월일 또는 사업자번호", "Birth date or company number"],
   "wrong.birth_or_business_no": ["숫자 6자리(생년월일) 또는 10자리(사업자번호)로 적어 주세요.", "Six digits (birth date) or ten (company number), please."],
-  "pay.title": ["첫 달 요금 결제", "Pay the first month"],
-  "pay.lead": ["카드 정보는 결제사로 바로 가고 우리에게 남지 않아요.", "Your card goes straight to the payment service; we never keep its number."],
-  "pay.until": ["{when}까지 이 금액으로 결제할 수 있어요.", "This price holds until {when}."],
-  "pay.go": ["{amount} 결제하기", "Pay {amount}"],
-  "pay.done": ["결제했어요. 곧 계약이 확정돼요.", "Paid. Your contract is confirmed in a moment."],
-  "pay.soon": ["결제를 처리하고 있어요. 저절로 끝나니 다시 결제하지 마세요.", "Your payment is being processed. It settles by itself; please do not pay again."],
 
   "drivers.verified": ["운전할 수 있어요.", "May drive."],
   "drivers.pending": ["면허를 확인하고 있어요. 그때까지는 운전할 수 없어요.", "The licence is being checked. Not to drive until then."],

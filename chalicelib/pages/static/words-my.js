@@ -80,6 +80,8 @@ export const words = {
   "menu.documents": ["서류", "Documents"],
   "menu.parking": ["가까운 주차장", "Parking nearby"],
   "menu.timeline": ["지금까지 있었던 일", "Everything that happened"],
+  "menu.coupons": ["쿠폰", "Coupons"],
+  "menu.points": ["포인트", "Points"],
   "menu.cancel": ["해지하기", "Cancel the contract"],
   "menu.smartkey": ["스마트키로 차 열기", "Open the car by smart key"],
 };

@@ -16,6 +16,14 @@ export const words = {
   "in.forbidden": ["이 계정은 운영 그룹에 없어요.", "This account is not in the operations group."],
   "in.ended": ["로그인 시간이 끝났어요. 다시 로그인해 주세요.", "Your sign-in has ended. Please sign in again."],
 
+  rooms: ["운영 화면", "Operations"],
+  "room.now": ["지금", "Now"],
+  "room.campaigns": ["캠페인", "Campaigns"],
+  "room.lookup": ["찾아보기", "Look up"],
+  "room.books": ["대사", "Books"],
+  "room.lost": ["이 화면을 불러오지 못했어요", "This could not be loaded"],
+  again: ["다시 시도", "Try again"],
+
   "overview.title": ["지금", "Right now"],
   fresh: ["{when} 기준 · 5초마다 새로 고침", "As of {when}, refreshed every 5 seconds"],
   stale: ["새 숫자를 받지 못하고 있어요. 아래는 {when}의 숫자예요.", "No new figures are arriving. These are from {when}."],
@@ -98,5 +106,7 @@ export const words = {
   "car.resume.lead": ["스마트키가 바로 다시 열려요.", "Smart keys work again at once."],
   "car.stop.done": ["차를 멈췄어요.", "The car is stopped."],
   "car.resume.done": ["다시 쓸 수 있어요.", "It works again."],
+  "answer.missing": ["적어 주세요.", "Please type it."],
+  "problem.other": ["할 수 없어요: {title} ({code})", "Not possible: {title} ({code})"],
   "dialog.close": ["닫기", "Close"],
 };

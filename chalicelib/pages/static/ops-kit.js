@@ -1,0 +1,49 @@
+// What the rooms of operations share: figures, tables that a phone can show, and questions before what cannot be undone.
+
+import { h, inSeoul, Lost, word } from "./kit.js";
+import { question } from "./dialog.js";
+import { reason } from "./my-form.js";
+import { Refusal } from "./my-kit.js";
+
+export const grouped = (number) => new Intl.NumberFormat("en").format(number);
+export const won = (amount) => word("won", { amount: grouped(amount) });
+export const momentOf = (time) => inSeoul(time, { year: "numeric", month: "short", day: "numeric", hour: "2-digit", minute: "2-digit" });
+
+/** A table whose cells carry their column's head, which phones show beside them. `rows`: lists of texts or elements. */
+export function table(label, heads, rows) {
+  const cell = (inside, n) => h("td", { role: "cell", "data-head": heads[n] }, inside);
+  return h(
+    "div.scroll",
+    { tabindex: "0", role: "group", "aria-label": label },
+    h(
+      "table",
+      { role: "table" },
+      h("thead", { role: "rowgroup" }, h("tr", { role: "row" }, heads.map((head) => h("th", { scope: "col", role: "columnheader" }, head)))),
+      h("tbody", { role: "rowgroup" }, rows.map((row) => h("tr", { role: "row" }, row.map(cell)))),
+    ),
+  );
+}
+
+export const facts = (pairs) => h("dl.pairs", {}, pairs.filter(Boolean).map(([name, text]) => h("div", {}, h("dt", {}, name), h("dd", {}, text))));
+
+export const panel = (id, title, ...inside) => h("section.panel", { "aria-labelledby": id }, h("h2", { id, tabindex: "-1" }, title), inside);
+
+export const button = (name, click, kind = "secondary") => h(`button.${kind}`, { type: "button", click }, word(name));
+
+/** Asks once more and for what is typed; `deed(text)` does it. What went wrong is said in the question itself. True when done. */
+export function because(what, deed, { input = { type: "text", maxlength: "200", autocomplete: "off" }, hint } = {}) {
+  return question({ title: `${what}.title`, lead: `${what}.lead`, go: `${what}.go`, label: `${what}.label`, hint }, async (form) => {
+    const text = form.elements.answer.value.trim();
+    if (!text) return "answer.missing";
+    try {
+      await deed(text);
+      return "";
+    } catch (problem) {
+      if (!(problem instanceof Refusal || problem instanceof Lost)) throw problem;
+      return { text: reason(problem) };
+    }
+  }, input);
+}
+
+/** A whole number of won as people type it; NaN for anything else. */
+export const numberOf = (text) => (/^\d+$/.test(text.replace(/[\s,]/g, "")) ? Number(text.replace(/[\s,]/g, "")) : NaN);

@@ -1,0 +1,32 @@
+// Coupons on /my: [Korean, English].
+export const words = {
+  "coupons.title": ["내 쿠폰", "My coupons"],
+  "coupons.register": ["쿠폰 등록", "Register a code"],
+  "field.code": ["쿠폰 코드", "Coupon code"],
+  "coupons.code.hint": ["띄어쓰기와 줄표는 없어도 되고, 소문자로 적어도 돼요.", "Spaces, hyphens and small letters are all fine."],
+  "wrong.code": ["쿠폰 코드를 적어 주세요.", "Please type the code of your coupon."],
+  "coupons.go": ["등록하기", "Register"],
+  "coupons.done": ["등록했어요: {name}", "Registered: {name}"],
+  "coupons.known": ["이미 받은 쿠폰이에요: {name}", "You have this coupon already: {name}"],
+  "problem.CODE_REFUSED": ["쓸 수 없는 코드예요. 잘못 적었거나 이미 쓰인 코드일 수 있어요. 글자를 하나씩 확인해 주세요.", "This code cannot be used: it may be mistyped, or used already. Please check it letter by letter."],
+  "coupons.wait": ["맞지 않는 코드를 여러 번 적었어요. {minutes}분 뒤에 다시 등록할 수 있어요.", "Too many codes were wrong. You can register again in {minutes} min."],
+  "coupons.wait.short": ["잠깐만요. {seconds}초 뒤에 다시 등록할 수 있어요.", "One moment: you can register again in {seconds} seconds."],
+
+  "coupons.offers": ["지금 받을 수 있는 쿠폰", "Offers for you"],
+  "coupons.get": ["받기", "Get it"],
+  "coupons.get.label": ["{name} 쿠폰 받기", "Get the coupon {name}"],
+  "coupons.mine": ["받았어요", "Yours already"],
+
+  "coupons.usable": ["쓸 수 있는 쿠폰 {count}장", "To use now: {count}"],
+  "coupons.later": ["아직 쓸 수 없는 쿠폰", "Not to be used yet"],
+  "coupons.over": ["지난 쿠폰 {count}장", "Past coupons: {count}"],
+  "coupons.none": ["쓸 수 있는 쿠폰이 아직 없어요. 코드가 있으면 위에서 등록해 주세요.", "No coupon to use yet. If you have a code, register it above."],
+  "coupons.how": ["첫 달 요금을 결제할 때 하나를 골라 쓸 수 있어요. 결제가 취소되면 돌아와요.", "Choose one when you pay for your first month. If the payment is cancelled, it comes back."],
+  "coupons.is.usable": ["쓸 수 있음", "Ready to use"],
+  "coupons.is.not_yet": ["아직 쓸 수 없음", "Not yet"],
+  "coupons.is.used": ["결제에 씀", "Used in a payment"],
+  "coupons.is.expired": ["기간이 끝남", "Expired"],
+  "coupons.is.paused": ["잠시 멈춤", "Paused for now"],
+  "coupons.is.void": ["쓸 수 없게 됨", "No longer valid"],
+  "coupons.more": ["더 보기", "Show more"],
+};

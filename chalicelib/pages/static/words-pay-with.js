@@ -1,0 +1,20 @@
+// A coupon and points at a payment: [Korean, English].
+export const words = {
+  "means.title": ["쿠폰과 포인트", "Coupon and points"],
+  "means.coupon": ["쿠폰 하나를 고르세요", "Choose one coupon"],
+  "means.coupon.none": ["쓰지 않기", "None"],
+  "means.coupon.less": ["이 금액에는 쓸 수 없어요", "Not for this amount"],
+  "means.points": ["쓸 포인트", "Points to use"],
+  "means.points.have": ["{points}P 있어요. 1P는 1원이에요.", "You have {points}. One point is one won."],
+  "means.points.all": ["모두 쓰기", "Use all"],
+  "means.points.wrong": ["0부터 {points} 사이의 숫자로 적어 주세요.", "Please type a number from 0 to {points}."],
+  "means.total": ["주문 금액", "The order"],
+  "means.discount": ["쿠폰", "Coupon"],
+  "means.used": ["포인트", "Points"],
+  "means.payable": ["카드로 내는 돈", "To pay by card"],
+  "means.offered": ["행사 예산이 거의 다 쓰여 지금은 {amount}까지만 할인돼요. 이대로 괜찮으면 한 번 더 눌러 주세요.", "The offer has nearly run out: only {amount} of discount is left. If that is fine, press once more."],
+  "means.gone": ["이 쿠폰은 지금 쓸 수 없어요. 다른 쿠폰을 고르거나 쓰지 않고 결제해 주세요. 나간 돈은 없어요.", "This coupon cannot be used now. Choose another, or pay without. Nothing was charged."],
+  "means.little": ["카드는 100원보다 적은 돈을 낼 수 없어요. 포인트를 조금 덜 쓰거나 모두 포인트로 내 주세요.", "A card cannot pay less than ₩100. Use a few points less, or enough to pay all of it."],
+  "means.holds": ["끝내지 않은 결제가 여러 건 있어요. 하나를 마치거나 몇 분 뒤에 다시 해 주세요.", "Several payments with points are still open. Finish one, or try again in a few minutes."],
+  "means.points.gone": ["포인트가 모자라요. 쓸 포인트를 다시 적어 주세요. 나간 돈은 없어요.", "You do not have that many points any more. Please type again. Nothing was charged."],
+};
