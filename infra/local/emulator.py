@@ -1,4 +1,4 @@
-"""Runs the AWS emulator (ministack 1.5.33), in its own virtual environment, put right in seven places.
+"""Runs the AWS emulator (ministack 1.5.33), in its own virtual environment, put right in eight places.
 
 - `BIND_HOST` covers its HTTP port only; the MQTT listener asks asyncio for 0.0.0.0. Here every server it
   opens listens on 127.0.0.1.
@@ -10,6 +10,8 @@
 - It adds a subscription that a client repeats; MQTT and AWS replace it. A car that comes back to its session
   would hear every command once more with each connection.
 - After a run that logs nothing it waits 50 ms for a line that may yet come. Here 10.
+- Its MQTT listener pauses reading until TLS begins, which asyncio forgets in Python 3.11.2 (Debian 12's,
+  not in 3.11.7): the first bytes of a handshake were lost. Here a paused transport stays paused.
 - It unpacks the Lambda zip anew for every process. Here all share one copy, as read-only as `/var/task` is.
 """
 
@@ -23,6 +25,7 @@ import tempfile
 import threading
 import types
 import zipfile
+from asyncio import selector_events
 from pathlib import Path
 from typing import Any
 
@@ -30,9 +33,15 @@ LOOPBACK = "127.0.0.1"
 AT_ONCE = max(4, 2 * (os.cpu_count() or 1))
 
 _create_server = asyncio.BaseEventLoop.create_server
+_add_reader: Any = selector_events._SelectorTransport._add_reader  # type: ignore[attr-defined]
 _in_turn = contextvars.ContextVar("in_turn", default=False)
 _unpacking = threading.Lock()
 _places = threading.BoundedSemaphore(AT_ONCE)
+
+
+def _unless_paused(transport: Any, *reader: Any) -> None:
+    if not getattr(transport, "_paused", False):
+        _add_reader(transport, *reader)
 
 
 async def _on_loopback(loop: Any, protocol: Any, host: Any = None, port: Any = None, **options: Any) -> Any:
@@ -111,6 +120,7 @@ class _SharedZip(zipfile.ZipFile):
 
 if __name__ == "__main__":
     asyncio.BaseEventLoop.create_server = _on_loopback  # type: ignore[assignment]
+    selector_events._SelectorTransport._add_reader = _unless_paused  # type: ignore[attr-defined]
     from ministack import app
     from ministack.core import lambda_runtime
     from ministack.services import eventbridge, iot, lambda_svc

@@ -15,7 +15,7 @@ from tests.money.twins import TWINS, Twin
 from tests.money.wire import both
 
 QUICK = settings(
-    max_examples=50,
+    max_examples=80,
     stateful_step_count=22,
     deadline=None,
     derandomize=True,
@@ -31,7 +31,7 @@ def test_c01_nothing_is_overspent_in_any_order_of_calls_conflicts_losses_and_dea
 
 
 def test_c01_and_neither_in_schedules_drawn_from_seeds() -> None:
-    heard = plays(range(40), acts=14)
+    heard = plays(range(160), acts=14)
     assert heard["granted"] > 40
 
 
