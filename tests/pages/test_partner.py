@@ -154,6 +154,7 @@ def test_without_signal_scans_are_kept_and_sent_later_in_order(
     assert [each["occurred_at"] for each in sent] == sorted({each["occurred_at"] for each in sent})
     house.reload()
     house.get_by_role("button", name="따로 두었어요").click()
+    expect(house.locator("#refused")).to_be_empty()
     house.reload()
     house.wait_for_selector("#tag:visible")
     expect(house.locator("#refused")).to_be_empty()
