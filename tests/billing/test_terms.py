@@ -36,6 +36,7 @@ THREE_MONTHS = ContractFacts((Term(3, 490_000),), HANDOVER, paid=490_000)
 TWELVE_MONTHS = ContractFacts((Term(12, 430_000),), HANDOVER, paid=430_000)
 WITH_COUPON = ContractFacts((Term(3, 490_000),), HANDOVER, paid=440_000)
 UNPAID = ContractFacts((Term(3, 490_000),), HANDOVER)
+WITH_POINTS_ALONE = ContractFacts((Term(3, 490_000),), HANDOVER, paid=0)
 
 CANCELLATIONS = [
     # contract      who        when               back       because
@@ -48,6 +49,9 @@ CANCELLATIONS = [
     (THREE_MONTHS, "company", "2026-03-10 09:00", 637_000, "all of it and 10 % of 1,470,000"),
     (THREE_MONTHS, "company", "2026-03-10 11:00", 637_000, "the car never came: all of it and 10 %"),
     (UNPAID, "customer", "2026-03-10 09:00", 0, "nothing was paid, nothing is owed"),
+    (UNPAID, "company", "2026-03-10 09:00", 0, "nothing was paid, nothing is owed"),
+    (WITH_POINTS_ALONE, "customer", "2026-03-10 09:00", 0, "points are not deducted from"),
+    (WITH_POINTS_ALONE, "company", "2026-03-10 09:00", 147_000, "10 % of 1,470,000, whatever paid"),
 ]
 
 
@@ -164,7 +168,7 @@ def test_what_was_previewed_is_what_is_paid_back(
 ) -> None:
     world = memory_world(Hands(seoul(at)))
     preview = cancel_terms(facts, cause, seoul(at))  # type: ignore[arg-type]
-    if facts.paid:
+    if facts.paid is not None:
         world.hear(paid(seoul("2026-03-01 09:00"), amount=facts.paid))
     world.hear(cancelled(seoul(at), **{line.what: line.amount for line in preview.lines}))
     world.tick(minutes=10)

@@ -104,14 +104,14 @@ class Money(Struct, frozen=True):
 
 
 class ContractFacts(Struct, frozen=True):
-    """What a price is made of. `paid`: what was really paid for the first month, 0 before that.
+    """What a price is made of. `paid`: the card money that came for the first month, None before payment.
 
     `starts_at`: the later of handover and first proven access, None before.
     """
 
     terms: tuple[Term, ...]
     handover_at: datetime
-    paid: Won = 0
+    paid: Won | None = None
     starts_at: datetime | None = None
 
     @property
@@ -125,10 +125,11 @@ class ContractFacts(Struct, frozen=True):
 
 
 def cancel_terms(facts: ContractFacts, cause: Literal["customer", "company"], at: datetime) -> Money:
-    """Before the handover. The deduction is taken from what was paid and never claimed beyond it."""
-    lines = [Line(What.FIRST_MONTH, facts.paid)]
-    if not facts.paid:
+    """Before the handover. The deduction is taken from what a card paid and never claimed beyond it; whoever
+    paid without a card is compensated like everybody else."""
+    if facts.paid is None:
         return _money(at, [])
+    lines = [Line(What.FIRST_MONTH, facts.paid)]
     if cause == "company":
         lines.append(Line(What.COMPENSATION, percent_of(facts.planned_fee, COMPENSATION_PERCENT)))
     elif facts.handover_at - at <= FREE_UNTIL:

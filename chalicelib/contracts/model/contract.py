@@ -141,7 +141,7 @@ class Contract(Struct, frozen=True):
 
     @property
     def money_facts(self) -> MoneyFacts:
-        paid = self.payment.amount if self.payment else 0
+        paid = self.payment.amount if self.payment else None
         return MoneyFacts(self.terms, self.handover.at, paid, self.starts_at)
 
     # ---- how every change is made -------------------------------------------------------------------------

@@ -105,11 +105,11 @@ class Money(Struct, frozen=True):
 
 
 class MoneyFacts(Struct, frozen=True):
-    """What the price of a change depends on. `paid`: what really came, 0 before payment."""
+    """What the price of a change depends on. `paid`: the card money that came, None before payment."""
 
     terms: tuple[Term, ...]
     handover_at: datetime
-    paid: Won
+    paid: Won | None
     starts_at: datetime | None
 
 
