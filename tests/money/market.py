@@ -246,10 +246,11 @@ class Market:
         if worth is not None:
             uses = len(names) if self.day.uses is None else self.day.uses
             names = names[: min(self.day.budget // worth, uses)]
-            write = AllOrNothing()
-            campaign = till.coupons.budgets.current(self.campaign_id)
-            till.coupons.budgets.bind(write, campaign, len(names), "batch")
-            write.commit()
+            if names:
+                write = AllOrNothing()
+                campaign = till.coupons.budgets.current(self.campaign_id)
+                till.coupons.budgets.bind(write, campaign, len(names), "batch")
+                write.commit()
         for name in names:
             self.give_coupon(name, CUSTOMERS[int(name[1:]) % 4].id)
 

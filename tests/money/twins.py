@@ -166,7 +166,7 @@ TWINS = (
         "a budget is cut below what is spent",
         "Medusa #13760",
         (without(CAMPAIGNS, ".cut", "available"),),
-        300,
+        2_000,
     ),
     Twin(
         "a top-up is made twice",
