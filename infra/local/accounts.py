@@ -105,7 +105,7 @@ def payment_lines(scene: Scene, saw: Seen) -> list[Line]:
     names = {row["pk"].removeprefix("CHECKOUT#") for row in checkouts}
     asked = {row["payment_id"] for row in rows if row["sk"] == "PAYMENT" and row.get("checkout_id") in names}
     taken = [each for each in scene.payments() if each["order_id"] in asked]
-    won = sum(amount for row in captured for _, _, amount in json.loads(row["items"]))
+    won = sum(amount for row in captured for _, _, amount, *_ in json.loads(row["items"]))
     told = sum(part.paid for part in scene.parts)
     return [
         Line("contracts of the promotion", saw.contracts, len(signed), everyone),
