@@ -38,7 +38,7 @@ SCHEDULES = "tests/money"
 SEEDS, MOST_SEEDS = "seeds", 25
 MET_BY_SEEDS = ("holds.py", "campaigns.py", "checkouts.py", "payments.py", "points/store.py")
 """Stores that are soonest tried by some schedules."""
-NOT_THESE = "not memory and not http and not rows and not events and not gateway"
+NOT_THESE = "not memory and not http and not events and not gateway"
 """Twins in memory do not have the conditions, whole applications are slow, and the tests' own servers do not
 live on in a fork."""
 LONGEST_SECONDS = 300

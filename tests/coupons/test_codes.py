@@ -15,6 +15,8 @@ from chalicelib.coupons.model import (
     BatchMoved,
     BudgetTooSmall,
     CampaignClosed,
+    CodeTaken,
+    Coupon,
     ReserveAt,
     State,
     UnknownBatch,
@@ -27,7 +29,7 @@ from chalicelib.coupons.service.codes import CHUNK
 from chalicelib.kernel.errors import KeyReused
 from chalicelib.kernel.facts import Fact
 from tests.conftest import NOON, ROOT, Hands
-from tests.coupons.examples import FIVE_THOUSAND_OFF, OLGA, SECRET, campaign_of, codes_of
+from tests.coupons.examples import FIVE_THOUSAND_OFF, KIM, OLGA, SECRET, campaign_of, codes_of
 from tests.coupons.memory import MemoryCoupons
 
 Facts = Callable[[], list[Fact]]
@@ -283,6 +285,18 @@ def test_of_two_who_ask_for_a_batch_at_once_the_first_counts(service: CouponServ
         else:
             assert late.request_codes(campaign_id, name, count, by=OLGA, key=name).replayed
         assert service.batch(campaign_id, name).count == 5
+
+
+def test_a_code_is_nobody_elses_even_if_two_were_spelt_alike(service: CouponService) -> None:
+    campaign_id = campaign_of(service).campaign_id
+    (code,) = codes_of(service, campaign_id, 1)
+    mine = service.register(code, KIM, "k").value.coupon
+    service.request_codes(campaign_id, "b2", 1, by=OLGA, key="k2")
+    again = Coupon(campaign_id, mine.code_hash)
+    with pytest.raises(CodeTaken):
+        service.store.issue(service.batch(campaign_id, "b2"), [again], [], NOON)
+    assert service.store.coupon(mine.code_hash) == mine
+    assert service.batch(campaign_id, "b2").issued == 0
 
 
 def test_a_batch_that_is_made_void_while_it_is_issued_grows_no_more(service: CouponService) -> None:
