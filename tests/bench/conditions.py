@@ -55,6 +55,7 @@ class Redundant:
 
 
 HOLDS, CAMPAIGNS = "coupons/store/holds.", "coupons/store/campaigns."
+PROMISE = "checkout/store/payments.PaymentStore.promise:"
 REDUNDANT = (
     Redundant(
         (
@@ -77,6 +78,10 @@ REDUNDANT = (
             f"{HOLDS}_by_checkout: CouponItem.used_by == str(used.used_by)",
         ),
         "only a used coupon names its checkout",
+    ),
+    Redundant(
+        (f"{PROMISE} PaymentItem.state == PaymentState.PAID", f"{PROMISE} PaymentItem.left >= refund.amount"),
+        "of what was not paid nothing is left",
     ),
 )
 EXPLAINED = {name: each.why for each in REDUNDANT for name in each.names}
