@@ -1,1 +1,4 @@
-"""handover: cars by the month, their keys and coupons. Floors: handlers -> wiring -> contexts -> kernel."""
+"""handover: cars by the month, their keys and coupons.
+
+Floors: handlers -> wiring -> neighbours -> contexts -> kernel.
+"""

@@ -8,6 +8,7 @@ from typing import Any
 import msgspec
 import pytest
 
+from chalicelib import wiring
 from chalicelib.contracts.service import ContractService
 from chalicelib.contracts.store import ContractStore
 from chalicelib.kernel import aws
@@ -54,7 +55,14 @@ def service_of(
     store: Any, desk: Desk, house: HouseKeys, clock: Hands, new_id: Callable[[str], str]
 ) -> ContractService:
     return ContractService(
-        store, house, Prices(), desk, desk, Previews(lambda: "a secret"), now=clock, new_id=new_id
+        store,
+        house,
+        Prices(wiring.billing),
+        desk,
+        desk,
+        Previews(lambda: "a secret"),
+        now=clock,
+        new_id=new_id,
     )
 
 

@@ -30,7 +30,7 @@ from chalicelib.contracts.model import (
 from chalicelib.kernel.clock import stamp
 from chalicelib.kernel.deadlines import shard_of
 from chalicelib.kernel.facts import Fact
-from chalicelib.wiring import _BillingOfContracts
+from chalicelib.neighbours.contracts import BillingOfContracts
 from tests.memory import MemoryLook, MemoryWrite
 
 
@@ -187,7 +187,7 @@ class HouseKeys:
         return self.out
 
 
-class Prices(_BillingOfContracts):
+class Prices(BillingOfContracts, frozen=True):
     """billing's own prices; no account was opened."""
 
     def standing(self, contract_id: str) -> str:
