@@ -164,7 +164,8 @@ class CountersOfLedger(Struct, frozen=True):
         elif difference not in self.purse(counter.customer_id).wrong:
             raise Conflict()
         else:
-            self.wallets().repair(write, self.wallets().witness(counter.customer_id))
+            witness = self.wallets().witness(counter.customer_id)
+            self.wallets().repair(write, witness, difference.account)
 
     def _correct_pot(self, write: "Write", pot: "Pot", found: int, amount: int) -> None:
         """Captured and refunded are two columns; what the books call captured is their difference."""

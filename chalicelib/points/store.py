@@ -140,7 +140,8 @@ class PointStore:
         for movement in change.movements:
             row = EntryItem(_owner(after.customer_id), _entry(movement.no))
             row.movement = msgspec.json.encode(movement).decode()
-            write.put(row)
+            # a wallet whose row was lost begins anew, and must not write over what it was
+            write.put(row, only_if=EntryItem.pk.does_not_exist(), otherwise=WalletMoved)
 
     def once(self, write: AllOrNothing, booked: Booked) -> None:
         row = _cause(booked.cause)

@@ -43,7 +43,10 @@ class MemoryPoints:
             self.wallets[name] = change.after
             self.rows[name] |= {movement.no: movement for movement in change.movements}
 
-        as_read = lambda: self.wallet(name).version == change.before.version  # noqa: E731
+        def as_read() -> bool:
+            new = self.rows[name].keys().isdisjoint(movement.no for movement in change.movements)
+            return new and self.wallet(name).version == change.before.version
+
         write.clause(holds=as_read, then=then, otherwise=WalletMoved)
 
     def once(self, write: MemoryWrite, booked: Booked) -> None:

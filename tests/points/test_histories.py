@@ -10,8 +10,10 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from chalicelib.kernel.calendar import months_after
+from chalicelib.kernel.errors import Busy
 from chalicelib.points.model import Draw, EntriesMissing, Kind, What, expiry, together, total
 from tests.conftest import Hands
 from tests.points.conftest import KIM, World, memory_world, stored_world
@@ -160,6 +162,7 @@ def damaged(row: dict[str, Any], **text: str) -> dict[str, Any]:
     [
         ("WALLET", {"lots": '[["2605g",901]]'}, "WALLET", "lots/2605g", (900, 901)),
         ("WALLET", {"lots": "[]"}, "WALLET", "lots/2605g", (900, 0)),
+        ("WALLET", None, "WALLET", "lots/2605g", (1_000, 0)),
         ("WALLET", {"held": "{}"}, "WALLET", "lots/2605g", (1_000, 900)),
         ("ENTRY#0000000001", None, "ENTRY#0000000001", "entries", (1, 0)),
         ("ENTRY#0000000002", ("500", "501"), "ENTRY#0000000002", "entries", (1, 0)),
@@ -194,11 +197,67 @@ def test_a_damaged_wallet_is_put_right_by_its_entries(dynamodb: Any) -> None:
     key = {"pk": {"S": f"WALLET#{KIM}"}, "sk": {"S": "WALLET"}}
     row = dynamodb.get_item(TableName="test-points", Key=key)["Item"]
     dynamodb.put_item(TableName="test-points", Item=damaged(row, lots='[["2605g",7]]'))
-    write = world.points.begin()
-    world.points.repair(write, world.points.witness(KIM))
-    write.commit()
+    put_right(world, "lots/2605g")
     assert world.lots() == {lot: 500}
     assert world.points.witness(KIM).differences == ()
+
+
+def put_right(world: World, account: str) -> None:
+    write = world.points.begin()
+    world.points.repair(write, world.points.witness(KIM), account)
+    write.commit()
+
+
+def test_each_difference_of_a_wallet_is_put_right_by_itself(dynamodb: Any) -> None:
+    """Each is booked by itself: one that came along with another would be in no book."""
+    world = stored_world(dynamodb, Hands(), ids())
+    first = world.give(500, world.clock() + timedelta(days=50))
+    second = world.give(300, world.clock() + timedelta(days=80))
+    key = {"pk": {"S": f"WALLET#{KIM}"}, "sk": {"S": "WALLET"}}
+    row = dynamodb.get_item(TableName="test-points", Key=key)["Item"]
+    wrong = damaged(row, lots=f'[["{second}",301]]') | {"debt": {"N": "40"}}
+    dynamodb.put_item(TableName="test-points", Item=wrong)
+    assert len(world.points.witness(KIM).differences) == 3
+    put_right(world, f"lots/{first}")
+    assert world.lots() == {first: 500, second: 301}
+    put_right(world, "debt")
+    assert world.points.wallet(KIM).debt == 0
+    put_right(world, f"lots/{second}")
+    assert world.lots() == {first: 500, second: 300}
+    assert world.points.witness(KIM).differences == ()
+
+
+def test_a_wallet_that_is_lost_writes_over_none_of_its_entries_and_comes_back_by_them(dynamodb: Any) -> None:
+    world = stored_world(dynamodb, Hands(), ids())
+    lot = world.give(500, world.clock() + timedelta(days=80))
+    key = {"pk": {"S": f"WALLET#{KIM}"}, "sk": {"S": "WALLET"}}
+    dynamodb.delete_item(TableName="test-points", Key=key)
+    with pytest.raises(Busy):
+        world.give(7, world.clock() + timedelta(days=80))
+    assert [movement.points for movement in world.entries()] == [500]
+    for difference in world.points.witness(KIM).differences:
+        put_right(world, difference.account)
+    assert world.lots() == {lot: 500}
+    world.give(7, world.clock() + timedelta(days=80))
+    assert world.points.witness(KIM).differences == ()
+
+
+def test_what_comes_while_a_wallet_is_proven_is_no_difference(world: World) -> None:
+    world.give(500, world.clock() + timedelta(days=80))
+    store, read = world.store, []
+
+    class Slow:
+        """Somebody is given points between the look at the wallet and the look at its entries."""
+
+        def __getattr__(self, name: str) -> Any:
+            return getattr(store, name)
+
+        def movements(self, *asked: Any) -> Any:
+            if not read:
+                read.append(world.give(7, world.clock() + timedelta(days=80)))
+            return store.movements(*asked)
+
+    assert replace(world.points, store=Slow()).witness(KIM).differences == ()
 
 
 def test_a_wallet_is_not_put_right_by_what_is_left_of_its_entries(dynamodb: Any) -> None:
@@ -208,5 +267,5 @@ def test_a_wallet_is_not_put_right_by_what_is_left_of_its_entries(dynamodb: Any)
     key = {"pk": {"S": f"WALLET#{KIM}"}, "sk": {"S": "ENTRY#0000000001"}}
     dynamodb.delete_item(TableName="test-points", Key=key)
     with pytest.raises(EntriesMissing):
-        world.points.repair(world.points.begin(), world.points.witness(KIM))
+        world.points.repair(world.points.begin(), world.points.witness(KIM), "lots/2605g")
     assert world.balance() == 1_000

@@ -19,37 +19,42 @@ class Difference(Struct, frozen=True):
 
 
 class Witness(Struct, frozen=True):
-    """`differences` is empty when `stored` is `rebuilt`."""
+    """`differences` is empty when `stored` is `rebuilt`. `whole`: all entries are there."""
 
     stored: Wallet
     rebuilt: Wallet
+    whole: bool
     differences: tuple[Difference, ...]
 
-    @property
-    def repair(self) -> Change:
-        """Lots and debt as rebuilt. No movement: the movements were right. EntriesMissing when they are not
-        all there: a customer would lose what the missing ones brought."""
-        if self.rebuilt.entries != self.stored.entries:
+    def repair(self, account: str) -> Change:
+        """What `account` of the wallet names, as rebuilt, and nothing else: each difference has a repair of
+        its own. No movement: the movements were right. EntriesMissing when they are not all there: a
+        customer would lose what the missing ones brought."""
+        if not self.whole:
             raise EntriesMissing()
-        after = replace(self.stored, lots=self.rebuilt.lots, debt=self.rebuilt.debt)
-        return Change(self.stored, replace(after, version=self.stored.version + 1))
+        what, _, lot = account.partition("/")
+        wrong = together(self.rebuilt.lots, negative(self.stored.lots)) if what == "lots" else ()
+        lots = together(self.stored.lots, tuple(each for each in wrong if each[0] == lot))
+        same = {} if what == "lots" else {what: getattr(self.rebuilt, what)}
+        return Change(self.stored, replace(self.stored, lots=lots, version=self.stored.version + 1, **same))
 
     @classmethod
-    def of(cls, stored: Wallet, movements: Iterable[Movement]) -> "Witness":
-        """Of all movements, oldest first. What changed after the wallet was read does not count."""
-        known = [movement for movement in movements if movement.no <= stored.entries]
+    def of(cls, stored: Wallet, movements: Iterable[Movement], last: int) -> "Witness":
+        """Of all movements, oldest first, up to the number `last`."""
+        known = [movement for movement in movements if movement.no <= last]
         held = [negative(lots) for lots in stored.held.values()]
         rebuilt = replace(
             stored,
             lots=together(*(movement.lots for movement in known), *held),
             debt=sum(movement.debt for movement in known),
-            entries=len(known),
+            entries=last,
         )
-        return cls(stored, rebuilt, (*_of_rows(stored, known), *_of_wallet(stored, rebuilt)))
+        wrong = (*_of_rows(last, known), *_of_wallet(stored, rebuilt))
+        return cls(stored, rebuilt, len(known) == last, wrong)
 
 
-def _of_rows(stored: Wallet, known: list[Movement]) -> Iterator[Difference]:
-    missing = set(range(1, stored.entries + 1)) - {movement.no for movement in known}
+def _of_rows(last: int, known: list[Movement]) -> Iterator[Difference]:
+    missing = set(range(1, last + 1)) - {movement.no for movement in known}
     for no in sorted(missing):
         yield Difference(_entry(no), "entries", 1, 0)
     owned = 0
@@ -66,8 +71,10 @@ def _of_wallet(stored: Wallet, rebuilt: Wallet) -> Iterator[Difference]:
     for lot, short in together(rebuilt.lots, negative(stored.lots)):
         found = dict(stored.lots).get(lot, 0)
         yield Difference("WALLET", f"lots/{lot}", found + short, found)
-    if stored.debt != rebuilt.debt:
-        yield Difference("WALLET", "debt", rebuilt.debt, stored.debt)
+    for account in ("debt", "entries"):
+        expected, found = getattr(rebuilt, account), getattr(stored, account)
+        if expected != found:
+            yield Difference("WALLET", account, expected, found)
 
 
 def _entry(no: int) -> str:

@@ -54,14 +54,20 @@ class PointService(Struct, frozen=True):
         return list(self.store.movements(customer_id, limit, before))
 
     def witness(self, customer_id: str) -> Witness:
-        """Reads all entries there ever were: for reconciliation."""
+        """Reads all entries there ever were: for reconciliation. What changed after the wallet was read does
+        not count; but a wallet read after its entries is never behind them, unless its row was lost."""
         stored = self.store.wallet(customer_id)
         found: list[Movement] = []
         before = None
         while page := self.store.movements(customer_id, PAGE, before):
             found += page
             before = page[-1].no
-        return Witness.of(stored, reversed(found))
+        last = stored.entries
+        if found and found[0].no > last:
+            now = self.store.wallet(customer_id)
+            if found[0].no > now.entries:
+                stored, last = now, found[0].no
+        return Witness.of(stored, reversed(found), last)
 
     def sweep_wallet(self, customer_id: str) -> bool:
         """Expired lots go, and the customer is told of those that are next. Whether there was any to do."""
@@ -89,9 +95,10 @@ class PointService(Struct, frozen=True):
         subject, at, new_id = wallet.customer_id, self.now(), self.new_id("evt")
         return Fact.of("PointsExpiring", "points", subject, at=at, id=new_id, data=data)
 
-    def repair(self, write: Write, witness: Witness) -> None:
-        """The wallet as its entries say it is; WalletMoved when it is not the one that was read."""
-        self.store.change(write, witness.repair)
+    def repair(self, write: Write, witness: Witness, account: str) -> None:
+        """What a difference names, as the entries say it is; WalletMoved when it is not the wallet that was
+        read."""
+        self.store.change(write, witness.repair(account))
 
     # --- for the checkout ----------------------------------------------------------------------------------
 
