@@ -1,5 +1,6 @@
 """What the ledger knows of checkouts, budgets, coupons and points."""
 
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from msgspec import Struct
@@ -137,11 +138,17 @@ class CountersOfLedger(Struct, frozen=True):
         return found
 
     def uses(self, campaign_id: str, customer_ids: "Collection[str]") -> "dict[str, int]":
+        """Whoever has no row of a campaign that counts them has used none, or has lost it."""
+        from chalicelib.coupons.model import UnknownCampaign
+
         names = sorted(customer_ids)
-        found: dict[str, int] = {}
-        for start in range(0, len(names), 100):
-            found |= self.campaigns().used(campaign_id, names[start : start + 100])
-        return found
+        with suppress(UnknownCampaign):
+            counted = self.campaigns().status(campaign_id).campaign.terms.per_user_limit is not None
+            found = dict.fromkeys(names if counted else (), 0)
+            for start in range(0, len(names), 100):
+                found |= self.campaigns().used(campaign_id, names[start : start + 100])
+            return found
+        return {}
 
     def purse(self, customer_id: str) -> "Purse":
         witness = self.wallets().witness(customer_id)

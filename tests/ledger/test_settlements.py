@@ -1,6 +1,7 @@
 """A sponsor pays what its campaigns captured, month by month, to the won and to the byte."""
 
 from datetime import UTC, date, datetime, timedelta
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -20,6 +21,7 @@ from chalicelib.ledger.model import (
     lines_of,
     share_of,
 )
+from tests.checkout.hook import Call, calls_go_through
 from tests.conftest import NOON
 from tests.ledger.conftest import OLGA, SALLY, Office
 from tests.ledger.world import CAMPAIGN
@@ -84,6 +86,23 @@ def test_the_days_before_a_checkpoint_are_not_read_again(acme: Office) -> None:
     assert [(line.day.day, line.net) for line in statement.lines] == [(2, 6_000), (3, 300)]
     acme.clock.at = datetime(2026, 4, 20, tzinfo=UTC)
     assert acme.settlements.mine(APRIL, SALLY).lines == ()
+
+
+def test_the_days_of_a_settlement_are_read_as_they_are(acme: Office) -> None:
+    """A replica that had not heard of last night's days would have a closed month kept without them."""
+    acme.runs.store.keep(Checkpoint(CAMPAIGN, NOON, {}), [Spent(date(2026, 3, 1), 900, 0, 1)])
+    asked = []
+
+    def noted(real: Call) -> Call:
+        def call(client: Any, operation: str, request: dict[str, Any]) -> Any:
+            asked.append((operation, request.get("ConsistentRead")))
+            return real(client, operation, request)
+
+        return call
+
+    with calls_go_through(noted):
+        assert acme.books.spent(CAMPAIGN, NOON - timedelta(days=1), NOON)
+    assert {consistent for operation, consistent in asked if operation == "Query"} <= {True}
 
 
 def test_c14_a_late_refund_is_a_negative_line_of_the_period_it_was_booked_in(acme: Office) -> None:

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from datetime import timedelta
 from typing import Any
+from unittest.mock import ANY
 
 import pytest
 import time_machine
@@ -12,7 +13,7 @@ from chalicelib import wiring
 from chalicelib.kernel import aws
 from tests.api import Api
 from tests.conftest import NOON
-from tests.ledger.story import Story, rows
+from tests.ledger.story import Story, reconciled, rows
 
 Row = dict[str, Any]
 
@@ -110,6 +111,26 @@ def test_c14_what_is_missing_is_named_too(story: Story) -> None:
             client.delete_item(TableName=f"test-{context}", Key={"pk": row["pk"], "sk": row["sk"]})
             assert {item for item, _ in found(story)} == {f"{context} {name}"}
             put(context, row)
+    for context, start, name in (
+        ("coupons", "CAMPAIGN#", f"campaign CAMPAIGN#{story.campaign_id}"),
+        ("coupons", "USES#", f"uses USES#{story.campaign_id}#kim"),
+        ("points", "WALLET#", "wallet kim WALLET"),
+    ):
+        row = next(row for row in of(context, start) if row["sk"]["S"] in ("CAMPAIGN", "USES", "WALLET"))
+        client.delete_item(TableName=f"test-{context}", Key={"pk": row["pk"], "sk": row["sk"]})
+        assert name in {item for item, _ in found(story)}
+        put(context, row)
+
+
+def test_a_row_that_cannot_be_read_keeps_no_other_book_waiting(story: Story) -> None:
+    """Else one shard that is lost would end the reconciliation of all campaigns, every night."""
+    shard = of("coupons", "SHARD#")[0]
+    aws.client("dynamodb").delete_item(TableName="test-coupons", Key={"pk": shard["pk"], "sk": shard["sk"]})
+    story.said("/v1/ops/reconciliations", {}, 202)
+    assert reconciled() == {"run_id": ANY, "state": "DONE", "differences": 1}
+    (run,) = wiring.ledger_runs().newest(1)
+    named = [(each.item, each.found) for each in run.differences]
+    assert named == [(f"book {story.campaign_id}", f"LookupError: {shard['pk']['S']}")]
 
 
 def test_c14_what_came_after_a_checkpoint_is_read_against_it(story: Story) -> None:

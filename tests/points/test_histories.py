@@ -244,7 +244,7 @@ def test_a_wallet_that_is_lost_writes_over_none_of_its_entries_and_comes_back_by
 
 def test_what_comes_while_a_wallet_is_proven_is_no_difference(world: World) -> None:
     world.give(500, world.clock() + timedelta(days=80))
-    store, read = world.store, []
+    store, read = world.store, list[str]()
 
     class Slow:
         """Somebody is given points between the look at the wallet and the look at its entries."""

@@ -416,4 +416,7 @@ def together(*rows: Item) -> list[Raw]:
         if codes & BUSY_CODES:
             raise Conflicted() from error
         raise
+    for row, response in zip(rows, answer["Responses"], strict=True):
+        if "Item" not in response:
+            raise LookupError(row.pk)
     return [response["Item"] for response in answer["Responses"]]

@@ -192,6 +192,18 @@ class Tally(Struct):
         return found
 
 
+def lost(campaign_id: str, sums: Mapping[str, Won]) -> Difference:
+    """A campaign that is in the books, and nowhere else."""
+    account = f"campaign/{campaign_id}/budget"
+    budget = sums.get(account, 0)
+    return Difference(f"campaign CAMPAIGN#{campaign_id}", account, budget, None, -budget)
+
+
+def unreadable(book: str, problem: Exception) -> Difference:
+    """Some row that this book is read against."""
+    return Difference(f"book {book}", "problem", None, f"{type(problem).__name__}: {problem}"[:200], 0)
+
+
 def cause_told_before(cause: str, record: Record, since: datetime) -> bool:
     """The record tells of it, but as of an earlier time than its row does."""
     return any(entry.cause == cause and entry.at < since for entry in record.entries)

@@ -10,11 +10,12 @@ from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Protocol
 
-from msgspec import Struct
+from msgspec import MsgspecError, Struct
 
 from chalicelib.kernel.auth import Caller
 from chalicelib.kernel.clock import Clock
 from chalicelib.kernel.done import Done
+from chalicelib.kernel.entry import LOG
 from chalicelib.kernel.errors import Conflict, KeyReused
 from chalicelib.kernel.facts import Fact
 from chalicelib.kernel.ids import keyed_id
@@ -50,9 +51,11 @@ from chalicelib.ledger.model import (
     day_of,
     lane_of,
     lasting,
+    lost,
     spent_by,
     starts,
     trusted,
+    unreadable,
     wrong_counts,
     wrong_holdings,
     wrong_purse,
@@ -69,6 +72,8 @@ SLACK = timedelta(minutes=15)
 LOOK_AGAIN_SECONDS = 2.0
 ENOUGH_SECONDS = 120
 """No further book is begun with less of a function's time left."""
+UNREADABLE = (AssertionError, LookupError, TypeError, ValueError, MsgspecError)
+"""What becomes of a row that is gone, or holds what it cannot."""
 NIGHTLY, COMMAND = "schedule", "command"
 NOBODY = {NIGHTLY, COMMAND}
 """Who asks for a run without being a person: two others are needed for its repairs."""
@@ -208,7 +213,7 @@ class RunService(Struct, frozen=True):
                 if seconds_left() < ENOUGH_SECONDS:
                     self.store.go_on(run, run.and_book(run.behind or "", 0, []), self._requested(run))
                     return run
-                looked = self.look(book, unfinished, full=run.campaign_id is not None)
+                looked = self._looked(book, unfinished, full=run.campaign_id is not None)
                 before, run = run, run.and_book(book, looked.checked, looked.found)
                 self.store.go_on(before, run)
             return self._end(run) if run.open else run
@@ -241,6 +246,14 @@ class RunService(Struct, frozen=True):
         return Fact.of("ReconciliationRequested", "ledger", run.run_id, at=at, id=new_id, data=data)
 
     # --- one book ------------------------------------------------------------------------------------------
+
+    def _looked(self, book: str, unfinished: Sequence[Unfinished], *, full: bool) -> Looked:
+        """A row that is gone or cannot be read is a difference too: all other books do not wait for it."""
+        try:
+            return self.look(book, unfinished, full=full)
+        except UNREADABLE as problem:
+            LOG.exception("book not read", book=book, problem=type(problem).__name__)
+            return Looked(0, [unreadable(book, problem)], Counter(), [])
 
     def look(
         self, book: str, unfinished: Sequence[Unfinished] | None = None, *, full: bool = False
@@ -291,6 +304,8 @@ class RunService(Struct, frozen=True):
             self._close(looked, rows, until)
         counters = self.counters.budget(book) if book != NO_CAMPAIGN else []
         looked.found = tally.against(counters)
+        if book != NO_CAMPAIGN and not counters:
+            looked.found.append(lost(book, tally.sums))
         looked.found += self._holdings(book, known, looked.found)
         if kept is None and counters and not any(each.of_a_record for each in looked.found):
             mine = [record for record in known.values() if record.book == book]

@@ -134,7 +134,7 @@ class RunStore:
 
     def days(self, book: str, first: date, last: date) -> list[Spent]:
         between = DayItem.sk.between(first.isoformat(), last.isoformat())
-        found = DayItem.query(f"DAY#{book}", between)
+        found = DayItem.query(f"DAY#{book}", between, consistent_read=True)
         return [
             Spent(date.fromisoformat(item.sk), int(item.captured), int(item.refunded), int(item.captures))
             for item in found
