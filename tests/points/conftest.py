@@ -13,7 +13,19 @@ from chalicelib.kernel.done import Done
 from chalicelib.kernel.facts import Fact, fact_of
 from chalicelib.kernel.money import balances
 from chalicelib.kernel.tables import AllOrNothing
-from chalicelib.points.model import Conversion, Draw, Kind, Movement, Rental, Wallet, What, Wish, lot_until
+from chalicelib.points.model import (
+    Booked,
+    Conversion,
+    Draw,
+    Kind,
+    Movement,
+    Rental,
+    Wallet,
+    What,
+    Wish,
+    first_car,
+    lot_until,
+)
 from chalicelib.points.service import AwardService, ConversionService, PointService, PointTimers
 from chalicelib.points.store import PointStore
 from tests.conftest import Hands
@@ -54,6 +66,13 @@ class World:
 
         self.points.changing(who, attempt)
         return lot
+
+    def drove(self, *customers: str) -> None:
+        """They once had a car; the points for it are long gone."""
+        for who in customers:
+            write = self.points.begin()
+            self.store.once(write, Booked(first_car(who)))
+            write.commit()
 
     def commit(self, change: Any) -> None:
         write = self.points.begin()
@@ -106,6 +125,13 @@ class World:
         assert witness.stored == witness.rebuilt
         found = balances(movement.entry for movement in self.entries(who))
         return Counter({account.rpartition("/")[2]: points for account, points in found.items()})
+
+
+def drove(who: str = KIM) -> None:
+    """As `World.drove`, of the application's own points."""
+    store, write = PointStore(), AllOrNothing()
+    store.once(write, Booked(first_car(who)))
+    write.commit()
 
 
 def memory_begin(attempts: int = 5) -> MemoryWrite:

@@ -222,7 +222,18 @@ def nine(day: str) -> datetime:
     return datetime.fromisoformat(f"{day}T09:00:00+09:00")
 
 
+def test_a_birthday_is_no_award_for_who_never_had_a_car(world: World) -> None:
+    """An account is a phone number: points for birthdays alone could be had with as many as one likes."""
+    for who in (KIM, LEE):
+        world.awards.declare(who, 3, 2)
+    world.contracts.rentals["con_1"] = Rental(LEE, None)
+    world.awards.activated("con_1")
+    assert world.awards.celebrate() == 1
+    assert (world.balance(KIM), world.balance(LEE)) == (0, 8_000)
+
+
 def test_a_birthday_is_awarded_once_in_a_calendar_year(world: World) -> None:
+    world.drove(KIM)
     world.awards.declare(KIM, 5, 8)
     for day in ("2026-05-07", "2026-05-08", "2026-05-08", "2026-05-09", "2027-05-08"):
         world.clock.at = nine(day)
@@ -231,6 +242,7 @@ def test_a_birthday_is_awarded_once_in_a_calendar_year(world: World) -> None:
 
 
 def test_birthdays_that_were_missed_are_made_up_for(world: World) -> None:
+    world.drove(KIM, LEE)
     world.awards.declare(KIM, 12, 31)
     world.awards.declare(LEE, 1, 2)
     world.clock.at = nine("2026-12-29")
@@ -242,6 +254,7 @@ def test_birthdays_that_were_missed_are_made_up_for(world: World) -> None:
 
 
 def test_a_wallet_that_others_hold_keeps_nobody_elses_birthday_waiting(world: World) -> None:
+    world.drove(KIM, LEE)
     for who in (KIM, LEE):
         world.awards.declare(who, 3, 2)
     held, read = {KIM, LEE}, world.store.wallet
@@ -262,6 +275,7 @@ def test_a_wallet_that_others_hold_keeps_nobody_elses_birthday_waiting(world: Wo
 
 
 def test_who_moves_the_birthday_on_has_still_only_one_in_a_year(world: World) -> None:
+    world.drove(KIM)
     world.awards.declare(KIM, 3, 2)
     world.awards.celebrate()
     world.clock.at = nine("2027-03-01")

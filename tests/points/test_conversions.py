@@ -15,6 +15,7 @@ from chalicelib.points.model import (
     PARTNERS,
     ConversionState,
     MovedOn,
+    NoCarYet,
     NotConvertible,
     NotEnoughPoints,
     TooManyConversions,
@@ -31,9 +32,20 @@ MAY = datetime(2026, 5, 20, tzinfo=KST)
 
 @pytest.fixture
 def rich(world: World) -> World:
+    world.drove(KIM)
     world.give(1_500, MAY)
     world.give(1_500, datetime(2026, 8, 20, tzinfo=KST))
     return world
+
+
+def test_who_never_had_a_car_converts_nothing(world: World) -> None:
+    """Else a payment is cancelled, and the points it has earned are with the partner."""
+    world.awards.captured("chk_1", KIM, 1_000_000)
+    with pytest.raises(NoCarYet):
+        world.convert(10_000)
+    assert (world.balance(), world.office.asked) == (10_000, [])
+    world.drove(KIM)
+    assert world.convert(10_000).value.state is ConversionState.DONE
 
 
 def test_points_the_partner_takes_are_gone_here_and_there_once(rich: World) -> None:
@@ -209,7 +221,8 @@ def test_a_conversion_that_broke_off_at_any_call_is_settled_by_whoever_comes(
 ) -> None:
     """Each call of the request, and then each call of the sweep that follows it."""
     world = stored_world(dynamodb, clock, new_id)
-    for number in range(1, 9):
+    world.drove(KIM)
+    for number in range(1, 10):
         world.give(1_000, datetime(2027, 5, 20, tzinfo=KST))
         world.office.mood, taken = mood, world.office.has
         with_breaks = stored_world(dynamodb, clock, new_id)
@@ -235,9 +248,10 @@ def test_a_conversion_that_broke_off_at_any_call_is_settled_by_whoever_comes(
 
 def test_a_conversion_is_that_many_calls(dynamodb: Any, clock: Hands, new_id: Callable[[str], str]) -> None:
     world = stored_world(dynamodb, clock, new_id)
+    world.drove(KIM)
     world.give(1_000, MAY)
     breaking = Breaking(0, False)
     breaking.office(world)
     with calls_go_through(breaking.around):
         world.convert()
-    assert breaking.count == 6  # conversion, wallet, newest entries, open; transfer; end
+    assert breaking.count == 7  # conversion, a car, wallet, newest entries, open; transfer; end

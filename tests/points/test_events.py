@@ -19,7 +19,7 @@ from tests import bank
 from tests.api import Api
 from tests.conftest import NOON, ROOT, Hands
 from tests.contracts.examples import assigned_by_samples
-from tests.points.conftest import KIM, World
+from tests.points.conftest import KIM, World, drove
 
 EVENTS = ROOT / "events"
 NOBODY = SimpleNamespace(get_remaining_time_in_millis=lambda: 60_000)
@@ -59,6 +59,7 @@ def entries(who: str = KIM) -> list[str]:
 def test_the_sample_requests_tell_one_story_and_all_succeed(signed: Api) -> None:
     from app import app
 
+    drove()
     answers = {}
     for path in sorted((EVENTS / "http").glob("points-*.json")):
         answer = app(json.loads(path.read_text()), NOBODY)
@@ -100,6 +101,7 @@ def test_the_morning_s_birthdays_and_the_minute_s_sweep(signed: Api, noon: time_
     from app import app
 
     app(signed_in, NOBODY)
+    drove()
     assert points_celebrate(read("schedule/points_celebrate.json"), NOBODY) == 1
     assert points_celebrate(read("schedule/points_celebrate.json"), NOBODY) == 0
     assert entries() == [f"birthday/{KIM}/2026"]

@@ -17,7 +17,7 @@ from chalicelib.points.service import ConversionService
 from infra.local.bank import Bank
 from infra.local.offices import Offices
 from tests.conftest import NOON, Hands
-from tests.points.conftest import memory_world
+from tests.points.conftest import KIM, memory_world
 
 SOON, LATE = 0.2, 0.8
 """Seconds an impatient caller waits, and that a late answer takes."""
@@ -110,6 +110,7 @@ def test_the_whole_of_a_late_answer(
     world = memory_world(Hands(), new_id)
     world.give(1_000, NOON.replace(month=8))
     world.conversions = replace(world.conversions, office=impatient)
+    world.drove(KIM)
     pending = world.convert(account="M-70341").value
     assert (pending.state, world.balance()) == (ConversionState.PENDING, 0)
     patient: ConversionService = replace(world.conversions, office=partners)

@@ -36,6 +36,7 @@ class Life:
 
     def play(self, seed: int) -> None:
         chance = Random(seed)
+        self.world.drove(KIM)
         for step in chance.choices(STEPS, WEIGHTS, k=LENGTH):
             getattr(self, step)(chance.randint(1, 3_000), chance.choice((0, 0, 0, 1, 2, 3)))
             self.check()

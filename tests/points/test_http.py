@@ -13,6 +13,7 @@ from chalicelib.points.model import What
 from tests import bank
 from tests.api import Api, bearer, is_problem
 from tests.conftest import NOON
+from tests.points.conftest import drove
 
 OLGA, KIM, LEE = bearer("olga", "ops"), bearer("kim"), bearer("lee")
 GRANTS = "/v1/ops/points/grants"
@@ -31,6 +32,7 @@ def rich(api: Api) -> Api:
     for name in ("partner-hanbit", "partner-dure"):
         aws.client("secretsmanager").create_secret(Name=f"test/handover/{name}", SecretString="x")
     assert granted(api).status_code == 201
+    drove()
     return api
 
 
@@ -178,6 +180,8 @@ def test_a_conversion_nobody_can_make_is_refused(rich: Api) -> None:
     for change in ({"account": "a b c d"}, {"account": "abc"}, {"points": 0}, {"partner": ""}):
         assert is_problem(converted(rich, "c2", **change), 400, "MALFORMED")
     assert is_problem(rich.post(CONVERSIONS, {}, by=KIM), 400, "MALFORMED")
+    granted(rich, "k9", customer_id="lee")
+    assert is_problem(converted(rich, by=LEE), 422, "NO_CAR_YET")
 
 
 def test_a_partner_who_is_away_leaves_it_waiting(rich: Api) -> None:

@@ -31,7 +31,7 @@ export const words = {
   "entries.other": ["변경", "Changed"],
 
   "birthday.title": ["생일", "Birthday"],
-  "birthday.lead": ["생일에 포인트를 드려요. 태어난 해는 묻지 않아요.", "We give you points on your birthday. We do not ask for the year."],
+  "birthday.lead": ["차를 한 번이라도 받으셨다면 생일에 포인트를 드려요. 태어난 해는 묻지 않아요.", "Once you have had a car from us, we give you points on your birthday. We do not ask for the year."],
   "birthday.is": ["{month}월 {day}일", "{day}/{month}"],
   "birthday.change": ["다시 적기", "Change it"],
   "field.month": ["월", "Month"],
@@ -67,6 +67,7 @@ export const words = {
 
   "problem.NOT_ENOUGH_POINTS": ["포인트가 모자라요. 바뀐 것은 없어요.", "You do not have that many points. Nothing has changed."],
   "problem.NOT_CONVERTIBLE": ["{least}P부터 {most}P까지, {takes}P 단위로 바꿀 수 있어요.", "From {least} to {most} points, in steps of {takes}."],
+  "problem.NO_CAR_YET": ["차를 한 번 받으신 뒤에 바꿀 수 있어요. 포인트는 그대로예요.", "Points can be converted once you have had a car from us. They are all still here."],
   "problem.NIGHT_ALONE": ["밤에 받는 문자는 혜택 문자에 동의한 뒤에 고를 수 있어요.", "Agree to texts first, then to texts at night."],
   "problem.BIRTHDAY_FIXED": ["생일은 한 해에 한 번만 바꿀 수 있어요.", "The birthday can be changed once a year."],
 };

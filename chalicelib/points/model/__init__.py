@@ -13,6 +13,7 @@ from chalicelib.points.model.awards import (
     born_on,
     days_to_celebrate,
     exists,
+    first_car,
 )
 from chalicelib.points.model.conversions import (
     CONVERSIONS,
@@ -30,6 +31,7 @@ from chalicelib.points.model.errors import (
     EntriesMissing,
     LastsTooLong,
     MovedOn,
+    NoCarYet,
     NotConvertible,
     NotEnoughPoints,
     NotHeld,
@@ -90,6 +92,7 @@ __all__ = [
     "Lots",
     "MovedOn",
     "Movement",
+    "NoCarYet",
     "NotConvertible",
     "NotEnoughPoints",
     "NotHeld",
@@ -111,6 +114,7 @@ __all__ = [
     "days_to_celebrate",
     "exists",
     "expiry",
+    "first_car",
     "legs",
     "lot_for",
     "lot_lasting",

@@ -34,6 +34,11 @@ AWARDS = {
 """Each once by its cause: a customer's first car, a calendar year, a contract."""
 
 
+def first_car(customer_id: str) -> str:
+    """The cause of the award for it: who has had the award has had a car."""
+    return f"signup/{customer_id}"
+
+
 class Rental(Struct, frozen=True):
     """Whose contract it is, and by when the car was to be back."""
 

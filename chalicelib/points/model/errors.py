@@ -43,6 +43,10 @@ class NotConvertible(Refused):
     """This partner does not take that many points."""
 
 
+class NoCarYet(Refused):
+    """Points can be converted once you have had a car from us."""
+
+
 class TooManyConversions(TooMany):
     """You have converted points very often; wait an hour."""
 

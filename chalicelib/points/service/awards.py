@@ -1,7 +1,7 @@
 """Points for what customers do, each once by its cause, driven by facts, by the day, and by operations."""
 
-from collections.abc import Callable
-from datetime import datetime
+from collections.abc import Callable, Iterator
+from datetime import date, datetime
 
 from msgspec import Struct
 
@@ -27,6 +27,7 @@ from chalicelib.points.model import (
     What,
     born_on,
     days_to_celebrate,
+    first_car,
     lot_for,
     lot_until,
 )
@@ -45,7 +46,7 @@ class AwardService(Struct, frozen=True):
     def activated(self, contract_id: str) -> None:
         """A customer's first car: the award for signing up cannot be had for a signature alone."""
         customer_id = self.contracts.rental(contract_id).customer_id
-        self._award(customer_id, What.SIGNED_UP, f"signup/{customer_id}")
+        self._award(customer_id, What.SIGNED_UP, first_car(customer_id))
 
     def returned(self, contract_id: str, at: datetime) -> None:
         rental = self.contracts.rental(contract_id)
@@ -148,12 +149,13 @@ class AwardService(Struct, frozen=True):
         return after
 
     def celebrate(self) -> int:
-        """Today's birthdays, and those of the days that were missed; once in a calendar year for each. One
-        wallet that others hold keeps nobody waiting, but the day is not done before it was its turn: Busy."""
+        """Today's birthdays, and those of the days that were missed, of all who ever had a car; once in a
+        calendar year for each. One wallet that others hold keeps nobody waiting, but the day is not done
+        before it was its turn: Busy."""
         done, count = self.store.celebrated(), 0
         for day in days_to_celebrate(done, self.now().astimezone(KST).date()):
             left = 0
-            for customer_id in (who for name in born_on(day) for who in self.store.born(name)):
+            for customer_id in self._born(day):
                 try:
                     self._award(customer_id, What.BIRTHDAY, f"birthday/{customer_id}/{day.year}")
                     count += 1
@@ -167,3 +169,7 @@ class AwardService(Struct, frozen=True):
                 return count  # another run is at it
             done = day
         return count
+
+    def _born(self, day: date) -> Iterator[str]:
+        everybody = (who for name in born_on(day) for who in self.store.born(name))
+        return (who for who in everybody if self.points.had_a_car(who))

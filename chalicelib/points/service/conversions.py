@@ -16,6 +16,7 @@ from chalicelib.points.model import (
     ConversionState,
     Draw,
     MovedOn,
+    NoCarYet,
     PartnerRefused,
     TooManyConversions,
     Unanswered,
@@ -45,11 +46,14 @@ class ConversionService(Struct, frozen=True):
     now: Clock
 
     def convert(self, wish: Wish, customer_id: str, key: str) -> Done[Conversion]:
-        """DONE, REFUSED, or PENDING while the partner has not answered: the sweep settles that."""
+        """DONE, REFUSED, or PENDING while the partner has not answered: the sweep settles that. NoCarYet:
+        what a payment has earned is taken back when it is cancelled, but not from a partner."""
         conversion_id = keyed_id("cnv", customer_id, key)
         known = self.store.conversion(conversion_id)
         if known is None:
             gives = partner_named(wish.partner_id).worth(wish.points)
+            if not self.points.had_a_car(customer_id):
+                raise NoCarYet()
             asked = Conversion(
                 conversion_id=conversion_id,
                 customer_id=customer_id,

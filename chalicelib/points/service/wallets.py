@@ -23,6 +23,7 @@ from chalicelib.points.model import (
     WalletMoved,
     Witness,
     expiry,
+    first_car,
     total,
 )
 from chalicelib.points.service.ports import Drawn, WalletStore
@@ -52,6 +53,11 @@ class PointService(Struct, frozen=True):
     def entries(self, customer_id: str, limit: int, before: int | None = None) -> list[Movement]:
         """Newest first; those before that number."""
         return list(self.store.movements(customer_id, limit, before))
+
+    def had_a_car(self, customer_id: str) -> bool:
+        """Whether one was ever handed over to this customer. An account is a phone number, and anybody may
+        have many: before that, points are worth nothing outside."""
+        return self.store.booked(first_car(customer_id)) is not None
 
     def witness(self, customer_id: str) -> Witness:
         """Reads all entries there ever were: for reconciliation. What changed after the wallet was read does
