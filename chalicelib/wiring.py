@@ -258,7 +258,7 @@ def smartkeys() -> "SmartKeyService":
 @functools.cache
 def notices() -> "NoticeService":
     from chalicelib.kernel.settings import SETTINGS
-    from chalicelib.neighbours.notices import CustomersOfNotices, GiftsOfNotices
+    from chalicelib.neighbours.notices import CustomersOfNotices, GiftsOfNotices, PointsOfNotices
     from chalicelib.notices.gateway import SignedCalls, SnsSms
     from chalicelib.notices.model import Caps
     from chalicelib.notices.service import NoticeService
@@ -269,6 +269,7 @@ def notices() -> "NoticeService":
         smartkeys(),
         smartkeys(),  # it also knows the people that operations named
         GiftsOfNotices(coupons),
+        PointsOfNotices(points),
         CustomersOfNotices(contracts),
         SignedCalls(functools.partial(secrets().text, "opt-out-key")),
         SnsSms(functools.partial(client, "sns", attempts=1)),

@@ -11,7 +11,7 @@ from chalicelib.kernel.bus import carry
 from chalicelib.kernel.clock import utc_now
 from chalicelib.kernel.deadlines import measured
 from chalicelib.kernel.entry import METRICS, background
-from chalicelib.kernel.facts import fact_of
+from chalicelib.kernel.facts import Fact, fact_of
 from chalicelib.kernel.http import PUBLIC, SIGNED_IN, Call, Routes
 from chalicelib.notices.model import State
 from chalicelib.notices.schemas import (
@@ -19,6 +19,7 @@ from chalicelib.notices.schemas import (
     ConsentsRequest,
     ConsentsView,
     CouponGiven,
+    PointsExpiring,
     SmartKeyLinkIssued,
     StruckOffView,
     TextsView,
@@ -73,8 +74,21 @@ def notices_tell(event: dict[str, Any], _: Any) -> str | None:
 @routes.lambda_function(name="notices_advertise")
 @background
 def notices_advertise(event: dict[str, Any], _: Any) -> str | None:
-    """That somebody was given a coupon, if they agreed to hear of it, and not at night."""
-    return _counted(wiring.notices().advertise(fact_of(event).data_as(CouponGiven).gift))
+    """That somebody was given a coupon, or has points that expire soon: as far as they agreed to hear of it,
+    and not at night."""
+    fact = fact_of(event)
+    return _counted(OF_CUSTOMERS[fact.type](fact))
+
+
+def _given(fact: Fact) -> State | None:
+    return wiring.notices().advertise(fact.data_as(CouponGiven).gift)
+
+
+def _expiring(fact: Fact) -> State | None:
+    return wiring.notices().remind(fact.data_as(PointsExpiring).expiring)
+
+
+OF_CUSTOMERS = {"CouponGiven": _given, "PointsExpiring": _expiring}
 
 
 def _counted(state: State | None) -> str | None:

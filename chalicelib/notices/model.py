@@ -8,6 +8,9 @@ who has agreed before (1); between 21:00 and 08:00 only to who has agreed to tha
 with (광고) and the sender's name, and ends with a way to refuse that costs nothing (4); who has agreed is
 asked again every two years (8). The law then takes silence for consent
 (asiae.co.kr/article/2016112518081319812); here a consent that was not confirmed in time rests until it is.
+
+That points expire is no advertising where it tells of a purchase (KISA's guide to the Network Act, fifth
+edition, exceptions: 포인트 소멸 안내). Points that were given for nothing are told of as advertising.
 """
 
 import base64
@@ -139,7 +142,7 @@ class DailyCap(TextsLimited):
 
 
 class NightRest(TextsLimited):
-    """This customer gets no advertising at night."""
+    """This text waits for the morning."""
 
 
 class AdvertRefused(Refused):
@@ -166,6 +169,10 @@ class NoOptOutNumber(AdvertRefused):
     """There is no number yet at which advertising can be refused for free."""
 
 
+class NothingExpires(Conflict):
+    """These points were spent, or have lasted."""
+
+
 class NightAlone(Refused):
     """Advertising at night needs the consent to advertising too."""
 
@@ -187,9 +194,13 @@ class Template(StrEnum):
     PARTNER_MISSED = "partner_missed"
     COUPON_GIVEN = "coupon_given"
     """Advertising: a coupon lies in the customer's box."""
+    POINTS_EXPIRING = "points_expiring"
+    """Which payments have earned."""
+    GIVEN_EXPIRING = "given_expiring"
+    """Advertising: points that were given to the customer, and others."""
 
 
-ADVERTS = frozenset({Template.COUPON_GIVEN})
+ADVERTS = frozenset({Template.COUPON_GIVEN, Template.GIVEN_EXPIRING})
 
 WORDS = {
     Template.SMART_KEY_LINK: {
@@ -216,6 +227,14 @@ WORDS = {
         "ko": "(광고)[핸드오버] {worth} 할인 쿠폰이 왔어요{until}\n{code}\n{link}\n무료수신거부 {opt_out}",
         "en": "(광고)[handover] Your coupon: {worth} off{until}\n{code}\n{link}\n무료수신거부 {opt_out}",
     },
+    Template.POINTS_EXPIRING: {
+        "ko": "[핸드오버] {points}P가 {day} 이후 사라져요\n{link}",
+        "en": "[handover] {points} points end on {day}\n{link}",
+    },
+    Template.GIVEN_EXPIRING: {
+        "ko": "(광고)[핸드오버] {points}P가 {day} 이후 사라져요\n{link}\n무료수신거부 {opt_out}",
+        "en": "(광고)[handover] {points} points end on {day}\n{link}\n무료수신거부 {opt_out}",
+    },
 }
 """A link stands last: phones cut a final - off a link that something follows. Only in advertising, whose
 links are without one, the way to refuse it does."""
@@ -230,11 +249,18 @@ class GiftName(Struct, frozen=True):
     number: int
 
 
+class Expiring(Struct, frozen=True):
+    """Points that will be gone at that moment; how many is asked for when the text goes out."""
+
+    customer_id: str
+    at: datetime
+
+
 class Notice(Struct, frozen=True):
     """Until `due_at` no other run takes it up; None when it is settled. `reason`: why it waits, or FAILED.
 
     A link's text names grant and number, and finds its contract by them; a gift's names campaign, batch and
-    number, and finds its customer by them; any other is about a contract.
+    number, and finds its customer by them; one of points names its customer; any other is about a contract.
     """
 
     notice_id: str
@@ -245,6 +271,7 @@ class Notice(Struct, frozen=True):
     grant_id: str | None = None
     send_no: int | None = None
     gift: GiftName | None = None
+    expiring: Expiring | None = None
     state: State = START
     reason: str | None = None
 
@@ -322,6 +349,13 @@ def night_over(at: datetime) -> datetime | None:
     return datetime.combine(day, NIGHT_UNTIL, KST).astimezone(UTC)
 
 
+def rest(at: datetime) -> None:
+    """NightRest until the morning."""
+    until = night_over(at)
+    if until is not None:
+        raise NightRest(until)
+
+
 class Consent(Struct, frozen=True):
     given_at: datetime
     confirmed_at: datetime
@@ -366,9 +400,8 @@ class Consents(Struct, frozen=True):
 
     def rest(self, at: datetime) -> None:
         """NightRest until the morning, unless nights are agreed to."""
-        until = night_over(at)
-        if until is not None and not (self.night and self.night.holds(at)):
-            raise NightRest(until)
+        if not (self.night and self.night.holds(at)):
+            rest(at)
 
 
 def _agreed(before: Consent | None, at: datetime) -> Consent:
@@ -384,10 +417,12 @@ def worth(amount: Won | None, percent: int | None, language: str) -> str:
 
 def until_day(at: datetime | None) -> str:
     """The last day in Seoul on which something that ends then can be used."""
-    if at is None:
-        return ""
+    return f" (~{last_day(at)})" if at else ""
+
+
+def last_day(at: datetime) -> str:
     last = (at - timedelta(microseconds=1)).astimezone(KST)
-    return f" (~{last.month}/{last.day})"
+    return f"{last.month}/{last.day}"
 
 
 def number_mark(key: str, phone: str) -> str:

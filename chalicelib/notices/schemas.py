@@ -4,7 +4,7 @@ from datetime import date, datetime
 
 from msgspec import Struct
 
-from chalicelib.notices.model import Consents, GiftName, Notice, Spending, Template
+from chalicelib.notices.model import Consents, Expiring, GiftName, Notice, Spending, Template
 
 
 class WaitingText(Struct, frozen=True):
@@ -97,6 +97,17 @@ class CouponGiven(Struct, frozen=True):
     @property
     def gift(self) -> GiftName:
         return GiftName(self.campaign_id, self.batch_id, self.number)
+
+
+class PointsExpiring(Struct, frozen=True):
+    """Heard."""
+
+    customer_id: str
+    expires_at: datetime
+
+    @property
+    def expiring(self) -> Expiring:
+        return Expiring(self.customer_id, self.expires_at)
 
 
 class NoticeSent(Struct, frozen=True):

@@ -14,12 +14,13 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from chalicelib.kernel.auth import Caller
-from chalicelib.kernel.clock import Clock
+from chalicelib.kernel.clock import Clock, stamp
 from chalicelib.kernel.deadlines import SHARDS, Report, sweep
 from chalicelib.kernel.errors import Conflict, HandoverError, NotFound, Refused
 from chalicelib.kernel.facts import Fact
 from chalicelib.kernel.ids import keyed_id
 from chalicelib.notices.model import (
+    AdvertRefused,
     AlreadyHeard,
     AlreadySettled,
     AlreadyTold,
@@ -28,10 +29,12 @@ from chalicelib.notices.model import (
     ConsentsMoved,
     DailyCap,
     Event,
+    Expiring,
     GiftName,
     NightRest,
     NoNumber,
     NoOptOutNumber,
+    NothingExpires,
     Notice,
     SmsRefused,
     SmsUnavailable,
@@ -43,7 +46,9 @@ from chalicelib.notices.model import (
     TextsMoved,
     after_cap,
     day_of,
+    last_day,
     number_mark,
+    rest,
     sms_parts,
     text_of,
     until_day,
@@ -107,6 +112,11 @@ class Gifts(Protocol):
     """NotFound. Conflict when it is no longer worth a text: used, void, or its campaign over."""
 
     def gift(self, campaign_id: str, batch_id: str, number: int) -> Gift: ...
+
+
+class Points(Protocol):
+    def expiring(self, customer_id: str, end: datetime) -> tuple[int, int]:
+        """How many points are still there that will be gone then: earned by paying, and given."""
 
 
 class Customers(Protocol):
@@ -196,6 +206,7 @@ class NoticeService(Struct, frozen=True):
     links: Links
     parties: Parties
     gifts: Gifts
+    points: Points
     customers: Customers
     opt_outs: OptOuts
     sms: Sms
@@ -224,6 +235,12 @@ class NoticeService(Struct, frozen=True):
         template = Template.COUPON_GIVEN
         notice_id = keyed_id("ntc", gift.campaign_id, gift.batch_id, str(gift.number), template)
         return self._begin(Notice.new(notice_id, template, self.now(), gift=gift))
+
+    def remind(self, expiring: Expiring) -> State | None:
+        """That points expire soon, once; None when it was heard before."""
+        template = Template.POINTS_EXPIRING
+        notice_id = keyed_id("ntc", expiring.customer_id, stamp(expiring.at), template)
+        return self._begin(Notice.new(notice_id, template, self.now(), expiring=expiring))
 
     def sweep(self) -> Report:
         """Takes up what was left behind by a run that is gone, and what has its turn now."""
@@ -303,6 +320,8 @@ class NoticeService(Struct, frozen=True):
     def _addressed(self, notice: Notice) -> tuple[Notice, _Text]:
         if notice.gift is not None:
             return notice, self._advert(notice.template, notice.gift)
+        if notice.expiring is not None:
+            return self._reminder(notice, notice.expiring)
         if notice.grant_id is None or notice.send_no is None:
             return notice, self._text(notice, str(notice.contract_id), CUSTOMER, "/my")
         link = self.links.link(notice.grant_id, notice.send_no)
@@ -316,13 +335,8 @@ class NoticeService(Struct, frozen=True):
     def _advert(self, template: Template, name: GiftName) -> _Text:
         """NightRest, AdvertRefused, Conflict or NotFound when it may not go to this customer, or not now."""
         gift = self.gifts.gift(name.campaign_id, name.batch_id, name.number)
-        if not self.opt_out:
-            raise NoOptOutNumber()
-        consents, at = self.store.consents(gift.customer_id), self.now()
-        consents.refuse(at)
-        party = self._customer(gift.customer_id)
-        consents.refuse_struck_off(self.store.struck_off(number_mark(self.number_key(), party.phone)))
-        consents.rest(at)
+        consents, party = self._agreed(gift.customer_id)
+        consents.rest(self.now())
         words = text_of(
             template,
             party.language,
@@ -333,6 +347,43 @@ class NoticeService(Struct, frozen=True):
             opt_out=self.opt_out,
         )
         return _Text(party.phone, words)
+
+    def _reminder(self, notice: Notice, expiring: Expiring) -> tuple[Notice, _Text]:
+        """Of given points only whoever agreed to advertising is told; of earned ones everybody, and nobody at
+        night: points expire at midnight, so it is said at midnight that they will."""
+        rest(self.now())
+        customer_id = expiring.customer_id
+        earned, given = self.points.expiring(customer_id, expiring.at)
+        if not earned + given:
+            raise NothingExpires()
+        if given:
+            try:
+                self._agreed(customer_id)
+            except AdvertRefused:
+                if not earned:
+                    raise
+                given = 0
+        party = self._customer(customer_id)
+        template = Template.GIVEN_EXPIRING if given else Template.POINTS_EXPIRING
+        words = text_of(
+            template,
+            party.language,
+            points=f"{earned + given:,}",
+            day=last_day(expiring.at),
+            link=self.site_url + "/my",
+            opt_out=self.opt_out,
+        )
+        return replace(notice, template=template), _Text(party.phone, words)
+
+    def _agreed(self, customer_id: str) -> tuple[Consents, Party]:
+        """AdvertRefused when this customer may not hear, or cannot be reached, by day."""
+        if not self.opt_out:
+            raise NoOptOutNumber()
+        consents = self.store.consents(customer_id)
+        consents.refuse(self.now())
+        party = self._customer(customer_id)
+        consents.refuse_struck_off(self.store.struck_off(number_mark(self.number_key(), party.phone)))
+        return consents, party
 
     def _customer(self, customer_id: str) -> Party:
         try:

@@ -30,6 +30,7 @@ from chalicelib.notices.model import (
     Consent,
     Consents,
     ConsentsMoved,
+    Expiring,
     GiftName,
     Notice,
     State,
@@ -56,6 +57,8 @@ class NoticeItem(Item):
     campaign_id = UnicodeAttribute(null=True)
     batch_id = UnicodeAttribute(null=True)
     number = NumberAttribute(null=True)
+    customer_id = UnicodeAttribute(null=True)
+    expires_at = UnicodeAttribute(null=True)
     template = UnicodeAttribute()
     state = UnicodeAttribute()
     asked_at = UnicodeAttribute()
@@ -276,6 +279,8 @@ def _item(notice: Notice) -> NoticeItem:
     if notice.gift:
         item.campaign_id, item.batch_id = notice.gift.campaign_id, notice.gift.batch_id
         item.number = notice.gift.number
+    if notice.expiring:
+        item.customer_id, item.expires_at = notice.expiring.customer_id, stamp(notice.expiring.at)
     item.asked_at, item.reason = stamp(notice.asked_at), notice.reason
     item.due_at = _stamp(notice.due_at)
     item.due_shard = shard_of(notice.notice_id) if notice.due_at else None
@@ -287,6 +292,12 @@ def _gift(item: NoticeItem) -> GiftName | None:
     if item.campaign_id is None or item.batch_id is None or item.number is None:
         return None
     return GiftName(item.campaign_id, item.batch_id, int(item.number))
+
+
+def _expiring(item: NoticeItem) -> Expiring | None:
+    if item.customer_id is None or item.expires_at is None:
+        return None
+    return Expiring(item.customer_id, moment(item.expires_at))
 
 
 def _consents_item(consents: Consents) -> ConsentsItem:
@@ -314,6 +325,7 @@ def _notice(item: NoticeItem) -> Notice:
         grant_id=item.grant_id,
         send_no=None if item.send_no is None else int(item.send_no),
         gift=_gift(item),
+        expiring=_expiring(item),
         state=State(item.state),
         reason=item.reason,
     )

@@ -110,6 +110,7 @@ def world(queue: Queue, clock: Hands, new_id: Callable[[str], str]) -> World:
         smartkeys,
         named,
         gifts=nobody,
+        points=nobody,
         customers=nobody,
         opt_outs=nobody,
         sms=Phones(dice),

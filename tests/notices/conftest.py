@@ -132,6 +132,21 @@ class Customers:
         return Party(f"+8210{customer_id:0>8}", "ko")
 
 
+class Points:
+    """What everybody has that expires soon: earned, and given."""
+
+    def __init__(self) -> None:
+        self.earned, self.given = 700, 0
+
+    def expiring(self, customer_id: str, end: datetime) -> tuple[int, int]:
+        return self.earned, self.given
+
+
+@pytest.fixture
+def points() -> Points:
+    return Points()
+
+
 @pytest.fixture
 def gifts() -> Gifts:
     return Gifts()
@@ -148,6 +163,7 @@ def service(
     links: Links,
     parties: Parties,
     gifts: Gifts,
+    points: Points,
     outbox: Outbox,
     clock: Hands,
     new_id: Callable[[str], str],
@@ -161,6 +177,7 @@ def service(
         links,
         parties,
         gifts,
+        points,
         Customers(),
         SignedCalls(lambda: OPERATORS_KEY),
         outbox,

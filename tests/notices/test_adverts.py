@@ -253,6 +253,8 @@ def test_every_advert_begins_and_ends_as_the_law_says_and_is_no_longer_than_a_lo
         language,
         worth=worth(10**12, None, language),
         until=until_day(NOON),
+        points="10,000,000",
+        day="12/31",
         **words,
     )
     assert text.startswith(("(광고)[핸드오버]", "(광고)[handover]"))

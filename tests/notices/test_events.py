@@ -23,6 +23,7 @@ from chalicelib.handlers.notices import (
 )
 from chalicelib.handlers.smartkeys import smartkeys_issue
 from chalicelib.kernel.auth import Caller
+from chalicelib.kernel.clock import stamp
 from chalicelib.kernel.entry import LOG
 from chalicelib.kernel.facts import Fact
 from chalicelib.notices.model import Notice, SmsRefused, State, Template
@@ -31,10 +32,12 @@ from chalicelib.notices.schemas import (
     CustomerTold,
     NoticeFailed,
     NoticeSent,
+    PointsExpiring,
     SmartKeyLinkIssued,
     SmsCapReached,
 )
 from chalicelib.notices.service import NoticeService
+from chalicelib.points.model import expiry
 from tests.conftest import NOON, ROOT
 from tests.contracts.examples import assigned_by_samples
 from tests.coupons.examples import OLGA, SECRET, campaign_of
@@ -131,6 +134,23 @@ def test_we_understand_what_coupons_publish() -> None:
     assert read("bus/notices_advertise.json")["detail"]["data"] == read("facts/CouponGiven.json")["data"]
     heard = convert(read("facts/CouponGiven.json")["data"], CouponGiven)
     assert (heard.gift.batch_id, heard.gift.number) == ("spring-1", 0)
+
+
+def test_points_that_expire_soon_become_one_text(stranded: str) -> None:
+    (contract_id,) = {grant.contract_id for grant in [wiring.smartkeys().store.grant(stranded)] if grant}
+    customer_id = wiring.contracts().copy(contract_id).customer_id
+    wiring.point_awards().captured("chk_1", customer_id, 50_000)
+    (lot,) = dict(wiring.points().wallet(customer_id).lots)
+    event = read("bus/notices_advertise-points.json")
+    event["detail"]["data"] = {"customer_id": customer_id, "points": 1, "expires_at": stamp(expiry(lot))}
+    assert [notices_advertise(event, SimpleNamespace()) for _ in range(2)] == ["SENT", None]
+    assert texts_sent() == [("+821012345678", "[핸드오버] 500P가 3/31 이후 사라져요\n/my")]
+
+
+def test_we_understand_what_points_publish() -> None:
+    event = read("bus/notices_advertise-points.json")
+    assert event["detail"] == read("facts/PointsExpiring.json")
+    assert convert(event["detail"]["data"], PointsExpiring).expiring.customer_id == "kim"
 
 
 @pytest.mark.usefixtures("api")

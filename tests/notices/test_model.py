@@ -52,7 +52,7 @@ def test_every_state_is_reached_and_the_open_ones_have_a_timer() -> None:
 def test_every_text_fits_one_domestic_text_and_one_part(template: Template, language: str) -> None:
     """As long as the site's address has at most 24 characters, which the deployment checks."""
     link = LONGEST_LINK if template is Template.SMART_KEY_LINK else LONGEST_SITE + "/my"
-    text = text_of(template, language, link=link)
+    text = text_of(template, language, link=link, points="10,000,000", day="12/31")
     assert sms_bytes(text) <= SMS_BYTES
     assert len(text.encode("utf-16-le")) // 2 <= PART_UNITS
     assert sms_parts(text) == 1

@@ -240,3 +240,15 @@ def test_a_wallet_of_a_year_of_points_is_small(dynamodb: object) -> None:
     wallet = Wallet("2b4b0f4e-3f0e-4b34-9d4c-1c1df0c3a111", lots, held, 0, 99_999, 99_999, "2701g")
     row = _wallet_item(wallet).serialize()
     assert sum(len(name) + len(next(iter(value.values()))) for name, value in row.items()) < 1_024
+
+
+def test_what_will_be_gone_is_told_apart_by_where_it_came_from(world: World) -> None:
+    """What was given may only be advertised."""
+    may, june = datetime(2026, 5, 20, tzinfo=KST), datetime(2026, 6, 20, tzinfo=KST)
+    for points, until, kind in ((500, may, Kind.GIVEN), (70, may, Kind.EARNED), (9, june, Kind.EARNED)):
+        lot = world.give(points, until, kind)
+    world.hold("chk_1", 100)
+    assert world.points.expiring(KIM, datetime(2026, 6, 1, tzinfo=KST)) == (0, 470)
+    assert world.points.expiring(KIM, expiry(lot)) == (9, 0)
+    world.clock.at = june
+    assert world.points.expiring(KIM, datetime(2026, 6, 1, tzinfo=KST)) == (0, 0)

@@ -207,6 +207,12 @@ class Wallet(Struct, frozen=True):
             by_end[expiry(lot)] += points
         return Standing(self.balance(at), self.on_hold, self.debt, tuple(by_end.items()))
 
+    def expiring(self, end: datetime, at: datetime) -> tuple[int, int]:
+        """How many earned, and how many given points of the balance are gone at `end`."""
+        ends = tuple(each for each in self.live(at) if expiry(each[0]) == end)
+        earned = total(tuple(each for each in ends if each[0].endswith(Kind.EARNED)))
+        return earned, total(ends) - earned
+
     # --- for a checkout ------------------------------------------------------------------------------------
 
     def draw(self, points: int, at: datetime) -> Draw:

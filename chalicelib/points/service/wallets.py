@@ -50,6 +50,10 @@ class PointService(Struct, frozen=True):
     def standing(self, customer_id: str) -> Standing:
         return self.store.wallet(customer_id).standing(self.now())
 
+    def expiring(self, customer_id: str, end: datetime) -> tuple[int, int]:
+        """How many earned, and how many given points will be gone then."""
+        return self.store.wallet(customer_id).expiring(end, self.now())
+
     def entries(self, customer_id: str, limit: int, before: int | None = None) -> list[Movement]:
         """Newest first; those before that number."""
         return list(self.store.movements(customer_id, limit, before))
