@@ -99,6 +99,7 @@ ROOMS = {
     "/v1/ops/lookup": "ledger",
     "/v1/ops/overview": "pages",
     "/v1/ops/points/grants": "points",
+    "/v1/ops/points/grants/{grant_id}/approve": "points",
     "/v1/ops/points/{customer_id}": "points",
     "/v1/ops/reconciliations": "ledger",
     "/v1/ops/reconciliations/{run_id}": "ledger",

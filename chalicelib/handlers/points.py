@@ -14,6 +14,7 @@ from chalicelib.kernel.http import REPLAYED, SIGNED_IN, Answer, Call, Routes, li
 from chalicelib.points.schemas import (
     ENTRIES_IN_PAGE,
     MOST_ENTRIES_IN_PAGE,
+    ApproveRequest,
     BirthdayRequest,
     BirthdayView,
     CheckoutCaptured,
@@ -75,9 +76,17 @@ def conversion(conversion_id: str, call: Call) -> ConversionView:
 
 @routes.post("/v1/ops/points/grants", status=201, who=Group.OPS, keyed=True)
 def grant(request: GrantRequest, call: Call) -> GrantView | Answer:
-    """Give a customer points by hand, and say why."""
+    """Give a customer points by hand, and say why; 202 when that many need a second person."""
     done = wiring.point_awards().grant(request.grant(), call.caller.id, call.key)
-    return Answer(GrantView.of(request.grant(), done.value), REPLAYED if done.replayed else {})
+    view = GrantView.of(request.grant(), done.value)
+    return Answer(view, REPLAYED if done.replayed else {}, status=202 if view.waits else 201)
+
+
+@routes.post("/v1/ops/points/grants/{grant_id}/approve", who=Group.OPS)
+def approve_grant(grant_id: str, request: ApproveRequest, call: Call) -> GrantView | Answer:
+    """Approve, as a second person, what a colleague does not give alone."""
+    done = wiring.point_awards().approve(grant_id, request.customer_id, request.points, call.caller.id)
+    return Answer(GrantView.of(*done.value), REPLAYED if done.replayed else {})
 
 
 @routes.get("/v1/ops/points/{customer_id}", who=Group.OPS)

@@ -13,9 +13,9 @@ from chalicelib.kernel.tables import cursor, position
 from chalicelib.points.model import (
     PARTNERS,
     Birthday,
-    Booked,
     Conversion,
     ConversionState,
+    Given,
     Grant,
     Movement,
     Partner,
@@ -72,6 +72,13 @@ class GrantRequest(Struct, frozen=True):
 
     def grant(self) -> Grant:
         return Grant(self.customer_id, self.points, self.reason, self.expires_at, fingerprint(self))
+
+
+class ApproveRequest(Struct, frozen=True):
+    """What is approved, as whoever approves it understood it."""
+
+    customer_id: CustomerId
+    points: Annotated[int, Meta(ge=1, le=1_000_000)]
 
 
 class BirthdayView(Struct, frozen=True):
@@ -200,15 +207,22 @@ class ConversionView(Struct, frozen=True):
 
 
 class GrantView(Struct, frozen=True):
+    """`state`: GIVEN, or ASKED while a second person must approve it."""
+
     grant_id: str
+    state: str
     customer_id: str
     points: int
-    expires_at: datetime
+    expires_at: datetime | None
+
+    @property
+    def waits(self) -> bool:
+        return self.expires_at is None
 
     @classmethod
-    def of(cls, grant: Grant, booked: Booked) -> "GrantView":
-        grant_id = booked.cause.removeprefix("grant/")
-        return cls(grant_id, grant.customer_id, grant.points, expiry(booked.lot))
+    def of(cls, grant: Grant, given: Given) -> "GrantView":
+        state, until = ("GIVEN", expiry(given.lot)) if given.lot else ("ASKED", None)
+        return cls(given.grant_id, state, grant.customer_id, grant.points, until)
 
 
 class HeldView(Struct, frozen=True):
@@ -217,7 +231,7 @@ class HeldView(Struct, frozen=True):
 
 
 class OpsEntryView(Struct, frozen=True):
-    """`cause` happens once. `staff` and `reason`: who gave it by hand, and why."""
+    """`cause` happens once. `staff`, `approved_by` and `reason`: who gave it by hand, and why."""
 
     at: datetime
     cause: str
@@ -227,6 +241,7 @@ class OpsEntryView(Struct, frozen=True):
     debt: int
     lots: dict[str, int]
     staff: str | None
+    approved_by: str | None
     reason: str | None
 
     @classmethod
@@ -241,6 +256,7 @@ class OpsEntryView(Struct, frozen=True):
             debt=movement.debt,
             lots=dict(movement.lots),
             staff=_text(entry.about.get("staff")),
+            approved_by=_text(entry.about.get("approved_by")),
             reason=_text(entry.about.get("reason")),
         )
 

@@ -6,6 +6,7 @@
     WALLET#<customer>         BIRTHDAY        month and day, if the customer told them
     BIRTHDAY#<mm-dd>          <customer>      the same, by day
     CAUSE#<cause>             CAUSE           that an award was given; for ever
+    GRANT#<grant>             GRANT           that somebody asked for more points than one person gives
     EARNING#<checkout>        EARNING         what a checkout's card money has earned, and what came of it
     CONVERSION#<conversion>   CONVERSION      points on their way to a partner, and what became of them
     JOB#birthdays             JOB             up to which day birthdays were celebrated
@@ -39,6 +40,7 @@ from chalicelib.points.model import (
     Lots,
     MovedOn,
     Movement,
+    Proposal,
     Wallet,
     WalletMoved,
 )
@@ -74,6 +76,13 @@ class CauseItem(Item):
 
     request = UnicodeAttribute(null=True)
     lot = UnicodeAttribute(null=True)
+
+
+class GrantItem(Item):
+    class Meta:
+        table_name = table_name("points")
+
+    proposal = UnicodeAttribute()
 
 
 class EarningItem(Item):
@@ -187,6 +196,17 @@ class PointStore:
         row.earning, row.changes = msgspec.json.encode(after).decode(), after.changes
         as_read = EarningItem.changes == before.changes if before else EarningItem.pk.does_not_exist()
         write.put(row, only_if=as_read, otherwise=WalletMoved)
+
+    def propose(self, proposal: Proposal) -> None:
+        row = GrantItem(f"GRANT#{proposal.grant_id}", "GRANT")
+        row.proposal = msgspec.json.encode(proposal).decode()
+        write = AllOrNothing()
+        write.put(row, only_if=GrantItem.pk.does_not_exist(), otherwise=AlreadyBooked)
+        write.commit()
+
+    def proposal(self, grant_id: str) -> Proposal | None:
+        row = GrantItem.load(f"GRANT#{grant_id}", "GRANT")
+        return msgspec.json.decode(row.proposal, type=Proposal) if row else None
 
     def birthday(self, customer_id: str) -> Birthday | None:
         row = BirthdayItem.load(_owner(customer_id), "BIRTHDAY")

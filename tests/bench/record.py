@@ -227,7 +227,7 @@ class Counter:
         budgets.CACHE_AGE = timedelta(days=1)
         self.shop = shop
         self.codes = self.coded("bench", codes, budget=3_000_000, per_user_limit=99)
-        self.grant(100_000, "points")
+        self.grant(50_000, "points")
 
     def grant(self, points: int, key: str) -> None:
         granted = {"customer_id": KIM["sub"], "points": points, "reason": "bench"}

@@ -16,6 +16,7 @@ from chalicelib.points.model import (
     Earning,
     MovedOn,
     Movement,
+    Proposal,
     Wallet,
     WalletMoved,
 )
@@ -27,6 +28,7 @@ class MemoryPoints:
         self.wallets: dict[str, Wallet] = {}
         self.rows: defaultdict[str, dict[int, Movement]] = defaultdict(dict)
         self.causes: dict[str, Booked] = {}
+        self.proposals: dict[str, Proposal] = {}
         self.earnings: dict[str, Earning] = {}
         self.birthdays: dict[str, Birthday] = {}
         self.done: date | None = None
@@ -82,6 +84,18 @@ class MemoryPoints:
             return (here.changes if here else None) == seen
 
         write.clause(holds=as_read, then=lambda: self.earnings.update({name: after}), otherwise=WalletMoved)
+
+    def propose(self, proposal: Proposal) -> None:
+        write = MemoryWrite()
+        write.clause(
+            holds=lambda: proposal.grant_id not in self.proposals,
+            then=lambda: self.proposals.update({proposal.grant_id: proposal}),
+            otherwise=AlreadyBooked,
+        )
+        write.commit()
+
+    def proposal(self, grant_id: str) -> Proposal | None:
+        return self.proposals.get(grant_id)
 
     def birthday(self, customer_id: str) -> Birthday | None:
         return self.birthdays.get(customer_id)

@@ -5,6 +5,7 @@ import threading
 from collections.abc import Callable
 from contextlib import suppress
 from datetime import date, datetime, timedelta
+from typing import Any
 
 import pytest
 from msgspec.structs import replace
@@ -13,12 +14,18 @@ from chalicelib.kernel.calendar import KST
 from chalicelib.kernel.errors import Busy, KeyReused
 from chalicelib.points.model import (
     AWARDS,
+    MOST_ALONE,
+    AlreadyBooked,
     BirthdayFixed,
     Earning,
+    Given,
     Grant,
     LastsTooLong,
     MovedOn,
+    OwnGrant,
+    Proposal,
     Rental,
+    UnknownGrant,
     Wallet,
     WalletMoved,
     What,
@@ -213,6 +220,77 @@ def test_operations_may_say_how_long_points_last_but_not_for_ever(world: World) 
     for wrong in (NOON, datetime(2030, 1, 1, tzinfo=KST)):
         with pytest.raises(LastsTooLong):
             world.awards.grant(replace(GRANT, until=wrong), "ops-1", "k2")
+
+
+def asked(world: World, key: str, points: int, who: str = "ops-1") -> Given:
+    return world.awards.grant(replace(GRANT, points=points), who, key).value
+
+
+def test_nobody_gives_a_customer_more_in_a_day_without_asking(world: World) -> None:
+    """Neither in parts, nor by taking turns."""
+    assert asked(world, "k1", MOST_ALONE - 1).lot
+    assert not asked(world, "k2", 2).lot
+    assert not asked(world, "k3", 2, "ops-2").lot
+    assert asked(world, "k4", 1).lot
+    assert world.balance() == MOST_ALONE
+    world.clock.move(days=1, seconds=1)
+    assert asked(world, "k5", MOST_ALONE).lot
+    assert not asked(world, "k6", 1).lot
+
+
+def test_a_second_person_approves_what_they_say_they_approve_and_once(world: World) -> None:
+    waits = world.awards.grant(replace(GRANT, points=300_000), "ops-1", "k1")
+    assert (waits.value.lot, waits.replayed, world.balance()) == ("", False, 0)
+    assert world.awards.grant(replace(GRANT, points=300_000), "ops-1", "k1").replayed
+    grant_id = waits.value.grant_id
+    with pytest.raises(OwnGrant):
+        world.awards.approve(grant_id, KIM, 300_000, "ops-1")
+    for customer_id, points in ((LEE, 300_000), (KIM, 30_000)):
+        with pytest.raises(UnknownGrant):
+            world.awards.approve(grant_id, customer_id, points, "ops-2")
+    first, again = (world.awards.approve(grant_id, KIM, 300_000, "ops-2") for _ in range(2))
+    assert (first.replayed, again.replayed, again.value) == (False, True, first.value)
+    assert world.awards.grant(replace(GRANT, points=300_000), "ops-1", "k1").value.lot == "2703g"
+    (entry,) = world.entries()
+    people = {"reason": "late handover", "staff": "ops-1", "approved_by": "ops-2"}
+    assert (entry.points, entry.entry.about) == (300_000, people)
+    assert asked(world, "k2", MOST_ALONE).lot  # what two gave is not one person's
+
+
+def test_a_grant_waits_for_a_week(world: World) -> None:
+    grant_id = asked(world, "k1", 300_000).grant_id
+    with pytest.raises(UnknownGrant):
+        world.awards.approve("pgr_none", KIM, 300_000, "ops-2")
+    world.clock.move(days=7, seconds=1)
+    with pytest.raises(UnknownGrant):
+        world.awards.approve(grant_id, KIM, 300_000, "ops-2")
+    assert world.balance() == 0
+
+
+def test_what_a_lost_first_try_gave_is_no_reason_to_ask_a_second_person(world: World) -> None:
+    grant = replace(GRANT, points=60_000)
+
+    class Late:
+        """The first try is through, right before the second looks at the wallet."""
+
+        def __getattr__(self, name: str) -> Any:
+            return getattr(world.points, name)
+
+        def changing(self, customer_id: str, attempt: Callable[[Wallet], Any]) -> Any:
+            world.awards.grant(grant, "ops-1", "k1")
+            return world.points.changing(customer_id, attempt)
+
+    late = replace(world.awards, points=Late())
+    done = late.grant(grant, "ops-1", "k1").value
+    assert (done.lot, world.balance(), world.store.proposal(done.grant_id)) == ("2703g", 60_000, None)
+
+
+def test_two_do_not_both_ask_under_one_name(world: World) -> None:
+    proposal = Proposal("pgr_1", GRANT, "ops-1", NOON)
+    world.store.propose(proposal)
+    with pytest.raises(AlreadyBooked):
+        world.store.propose(replace(proposal, by="ops-2"))
+    assert world.store.proposal("pgr_1") == proposal
 
 
 # --- birthdays ---------------------------------------------------------------------------------------------

@@ -71,6 +71,7 @@ def test_the_sample_requests_tell_one_story_and_all_succeed(signed: Api) -> None
     assert [entry["points"] for entry in answers["points-7-entries"]["entries"]] == [-2_000, 5_000]
     (_, grant) = answers["points-8-customer"]["entries"]
     assert (grant["staff"], grant["reason"]) == ("olga", "a late handover")
+    assert [answers[each]["state"] for each in ("points-9a-ask", "points-9b-approve")] == ["ASKED", "GIVEN"]
 
 
 def test_what_is_heard_twice_is_awarded_once(signed: Api) -> None:

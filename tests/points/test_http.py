@@ -15,7 +15,7 @@ from tests.api import Api, bearer, is_problem
 from tests.conftest import NOON
 from tests.points.conftest import drove
 
-OLGA, KIM, LEE = bearer("olga", "ops"), bearer("kim"), bearer("lee")
+OLGA, OTTO, KIM, LEE = bearer("olga", "ops"), bearer("otto", "ops"), bearer("kim"), bearer("lee")
 GRANTS = "/v1/ops/points/grants"
 CONVERSIONS = "/v1/me/points/conversions"
 
@@ -94,6 +94,25 @@ def test_a_grant_is_made_once_and_only_by_operations(rich: Api) -> None:
     assert is_problem(rich.post(GRANTS, body, by=LEE, key="k1"), 403, "FORBIDDEN")
     assert is_problem(rich.post(GRANTS, body, by=OLGA), 400, "MALFORMED")
     assert rich.get("/v1/me/points", by=LEE).json_body["balance"] == 0
+
+
+def test_a_large_grant_waits_for_a_second_person(rich: Api) -> None:
+    asked = granted(rich, "k2", points=300_000)
+    assert (asked.status_code, asked.json_body["state"], asked.json_body["expires_at"]) == (
+        202,
+        "ASKED",
+        None,
+    )
+    path = f"{GRANTS}/{asked.json_body['grant_id']}/approve"
+    said = {"customer_id": "kim", "points": 300_000}
+    assert is_problem(rich.post(path, said, by=OLGA), 422, "OWN_GRANT")
+    assert is_problem(rich.post(path, said, by=KIM), 403, "FORBIDDEN")
+    assert is_problem(rich.post(f"{GRANTS}/pgr_x/approve", said, by=OTTO), 404, "UNKNOWN_GRANT")
+    done = rich.post(path, said, by=OTTO)
+    assert (done.status_code, done.json_body["state"]) == (200, "GIVEN")
+    assert rich.post(path, said, by=OTTO).headers["Idempotent-Replayed"] == "true"
+    newest = rich.get("/v1/ops/points/kim", by=OLGA).json_body["entries"][0]
+    assert (newest["points"], newest["staff"], newest["approved_by"]) == (300_000, "olga", "otto")
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,6 @@
 """What points are given for: how many, for how long, and how often."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import date, datetime, timedelta
 
 from msgspec import Struct
@@ -8,13 +8,17 @@ from msgspec.structs import replace
 
 from chalicelib.kernel.calendar import months_after
 from chalicelib.kernel.money import Won, percent_of
-from chalicelib.points.model.errors import BirthdayFixed
-from chalicelib.points.model.wallet import What
+from chalicelib.points.model.errors import BirthdayFixed, OwnGrant, UnknownGrant
+from chalicelib.points.model.wallet import Movement, What
 
 EARNED_PERCENT = 1
 EARNED_MONTHS = 24
 GRANTED_MONTHS = 12
 """Of points that operations give without saying how long they last."""
+MOST_ALONE = 100_000
+"""So many one customer gets in a day from people who ask nobody else."""
+ASKED_FOR = timedelta(days=7)
+"""So long a grant waits for a second person."""
 BIRTHDAY_CHANGES_AFTER_MONTHS = 12
 DAY = timedelta(days=1)
 MOST_DAYS_CAUGHT_UP = 366
@@ -93,6 +97,38 @@ class Grant(Struct, frozen=True):
     reason: str
     until: datetime | None
     request: str
+
+
+class Proposal(Struct, frozen=True):
+    """A grant that one person may not give alone. `by`: who asked for it."""
+
+    grant_id: str
+    grant: Grant
+    by: str
+    at: datetime
+
+    def approve(self, customer_id: str, points: int, by: str, at: datetime) -> None:
+        """OwnGrant, and UnknownGrant when it is over or another one than is said."""
+        if at > self.at + ASKED_FOR or (customer_id, points) != (self.grant.customer_id, self.grant.points):
+            raise UnknownGrant()
+        if by == self.by:
+            raise OwnGrant()
+
+
+class Given(Struct, frozen=True):
+    """What became of a grant. `lot`: where its points came to, empty while it waits for a second person."""
+
+    grant_id: str
+    request: str
+    lot: str = ""
+
+
+def given_alone(movements: Iterable[Movement], since: datetime) -> int:
+    return sum(
+        each.points - each.debt
+        for each in movements
+        if each.entry.at > since and each.entry.what == What.GRANTED and "approved_by" not in each.entry.about
+    )
 
 
 class Birthday(Struct, frozen=True):

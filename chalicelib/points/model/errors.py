@@ -27,6 +27,18 @@ class LastsTooLong(Refused):
     """Points expire within two years, and not before today."""
 
 
+class NotAlone(Refused):
+    """So many points one person does not give alone."""
+
+
+class OwnGrant(Refused):
+    """Somebody else must approve this grant."""
+
+
+class UnknownGrant(NotFound):
+    """There is no such grant to approve."""
+
+
 class BirthdayFixed(Refused):
     """A birthday can be changed once a year."""
 

@@ -1,7 +1,8 @@
 """Points for what customers do, each once by its cause, driven by facts, by the day, and by operations."""
 
 from collections.abc import Callable, Iterator
-from datetime import date, datetime
+from contextlib import suppress
+from datetime import date, datetime, timedelta
 
 from msgspec import Struct
 
@@ -15,24 +16,34 @@ from chalicelib.points.model import (
     AWARDS,
     EARNED_MONTHS,
     GRANTED_MONTHS,
+    MOST_ALONE,
     AlreadyBooked,
     Birthday,
     Booked,
     Change,
     Earning,
+    Given,
     Grant,
     Kind,
     MovedOn,
+    NotAlone,
+    Proposal,
+    UnknownGrant,
     Wallet,
     What,
     born_on,
     days_to_celebrate,
     first_car,
+    given_alone,
     lot_for,
     lot_until,
 )
 from chalicelib.points.service.ports import AwardStore, Contracts
 from chalicelib.points.service.wallets import PointService
+
+DAY = timedelta(days=1)
+LOOKED_AT = 100
+"""Of the newest entries, for what was given in a day."""
 
 
 class AwardService(Struct, frozen=True):
@@ -98,42 +109,92 @@ class AwardService(Struct, frozen=True):
     def _award(self, customer_id: str, what: What, cause: str) -> None:
         award = AWARDS[what]
         lot = lot_for(award.months, Kind.GIVEN, self.now())
-        self._once(Booked(cause), customer_id, award.points, lot, what, {})
 
-    def _once(
-        self, booked: Booked, customer_id: str, points: int, lot: str, what: What, about: About
-    ) -> bool:
-        """Whether it was given now."""
+        def attempt(wallet: Wallet) -> None:
+            self._book(wallet, Booked(cause), award.points, lot, what, {})
 
-        def attempt(wallet: Wallet) -> bool:
-            write = self.points.begin()
-            self.points.store.once(write, booked)
-            change = wallet.granted(points, lot, booked.cause, what, self.now(), about)
-            self.points.store.change(write, change)
-            write.commit()
-            return True
+        with suppress(AlreadyBooked):
+            self.points.changing(customer_id, attempt)
 
-        try:
-            return self.points.changing(customer_id, attempt)
-        except AlreadyBooked:
-            return False
+    def _book(self, wallet: Wallet, booked: Booked, points: int, lot: str, what: What, about: About) -> None:
+        write = self.points.begin()
+        self.points.store.once(write, booked)
+        change = wallet.granted(points, lot, booked.cause, what, self.now(), about)
+        self.points.store.change(write, change)
+        write.commit()
 
     # --- by hand -------------------------------------------------------------------------------------------
 
-    def grant(self, grant: Grant, staff: str, key: str) -> Done[Booked]:
-        """Who gave it and why stands in its entry. LastsTooLong."""
-        at, cause = self.now(), f"grant/{keyed_id('pgr', staff, key)}"
-        known = self.points.store.booked(cause)
+    def grant(self, grant: Grant, staff: str, key: str) -> Done[Given]:
+        """Who gave it and why stands in its entry. What one person does not give alone waits for another,
+        who approves it. LastsTooLong."""
+        grant_id = keyed_id("pgr", staff, key)
+        known = self._known(grant_id)
         if known is None:
-            given = lot_until(grant.until, at) if grant.until else lot_for(GRANTED_MONTHS, Kind.GIVEN, at)
-            booked = Booked(cause, grant.request, given)
-            about: About = {"reason": grant.reason, "staff": staff}
-            if self._once(booked, grant.customer_id, grant.points, given, What.GRANTED, about):
-                return Done(booked)
-            known = self.points.store.booked(cause)
+            try:
+                return Done(self._give(grant_id, grant, {"staff": staff}))
+            except AlreadyBooked:
+                pass
+            except NotAlone:
+                if self._propose(Proposal(grant_id, grant, staff, self.now())):
+                    return Done(Given(grant_id, grant.request))
+            known = self._known(grant_id)
         if known is None or known.request != grant.request:
             raise KeyReused()
         return Done(known, replayed=True)
+
+    def approve(self, grant_id: str, customer_id: str, points: int, by: str) -> Done[tuple[Grant, Given]]:
+        """By a second person, who says what it is that they approve. OwnGrant, UnknownGrant, LastsTooLong."""
+        asked = self.store.proposal(grant_id)
+        if asked is None:
+            raise UnknownGrant()
+        known = self._known(grant_id)
+        if known is None or not known.lot:
+            asked.approve(customer_id, points, by, self.now())
+            with suppress(AlreadyBooked):
+                about: About = {"staff": asked.by, "approved_by": by}
+                return Done((asked.grant, self._give(grant_id, asked.grant, about)))
+            known = self._known(grant_id)
+        assert known is not None
+        return Done((asked.grant, known), replayed=True)
+
+    def _propose(self, proposal: Proposal) -> bool:
+        """False when it was asked for, or given, before."""
+        if self._known(proposal.grant_id) is not None:
+            return False
+        with suppress(AlreadyBooked):
+            self.store.propose(proposal)
+            return True
+        return False
+
+    def _known(self, grant_id: str) -> Given | None:
+        booked = self.points.store.booked(f"grant/{grant_id}")
+        if booked is not None:
+            return Given(grant_id, booked.request, booked.lot)
+        asked = self.store.proposal(grant_id)
+        return Given(grant_id, asked.grant.request) if asked else None
+
+    def _give(self, grant_id: str, grant: Grant, people: About) -> Given:
+        """AlreadyBooked. NotAlone, exactly: each grant changes the wallet that this one is about to."""
+        at = self.now()
+        lot = lot_until(grant.until, at) if grant.until else lot_for(GRANTED_MONTHS, Kind.GIVEN, at)
+        given = Given(grant_id, grant.request, lot)
+        booked = Booked(f"grant/{grant_id}", grant.request, lot)
+
+        def attempt(wallet: Wallet) -> Given:
+            if "approved_by" not in people:
+                self._refuse_alone(grant, at)
+            self._book(wallet, booked, grant.points, lot, What.GRANTED, {"reason": grant.reason, **people})
+            return given
+
+        return self.points.changing(grant.customer_id, attempt)
+
+    def _refuse_alone(self, grant: Grant, at: datetime) -> None:
+        """A day with more movements than are looked at is no day to give points alone."""
+        newest = self.points.entries(grant.customer_id, LOOKED_AT)
+        many = len(newest) == LOOKED_AT and newest[-1].entry.at > at - DAY
+        if many or given_alone(newest, at - DAY) + grant.points > MOST_ALONE:
+            raise NotAlone()
 
     # --- birthdays -----------------------------------------------------------------------------------------
 

@@ -15,6 +15,7 @@ from chalicelib.points.model import (
     Earning,
     Lots,
     Movement,
+    Proposal,
     Rental,
     Wallet,
 )
@@ -58,6 +59,11 @@ class AwardStore(Protocol):
 
     def earn(self, write: Write, before: Earning | None, after: Earning) -> None:
         """WalletMoved when it is not as it was read."""
+
+    def propose(self, proposal: Proposal) -> None:
+        """Commits; AlreadyBooked when there is one of that id."""
+
+    def proposal(self, grant_id: str) -> Proposal | None: ...
 
     def birthday(self, customer_id: str) -> Birthday | None: ...
 
