@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 from msgspec import Struct
 
-from chalicelib.kernel.errors import Conflict
+from chalicelib.kernel.errors import Conflict, NotFound
 from chalicelib.kernel.money import Unbalanced
 from chalicelib.ledger.model import Balance, Counted, Counts, Difference, Found, Held, Pot, Purse, Record
 
@@ -80,7 +80,7 @@ class CheckoutsOfLedger(Struct, frozen=True):
         """None of a record that contradicts itself: then all that the books say of it is missing in it."""
         try:
             return tuple(entry for entry in self.checkout().entries_of(found) if entry.legs)
-        except (AssertionError, IndexError, KeyError, ValueError, Unbalanced):
+        except (AssertionError, IndexError, KeyError, NotFound, ValueError, Unbalanced):
             return ()
 
 

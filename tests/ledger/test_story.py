@@ -71,6 +71,8 @@ def changes(story: Story) -> Iterator[tuple[str, Row, Row, str, int | None]]:
         yield "checkout", record, record | split, item, None
         yield "checkout", record, record | {"customer_id": {"S": "lee"}}, item, None
         yield "checkout", record, record | {"points_used": {"N": "9"}}, item, None
+        for coupon_id in ("x", record["coupon_id"]["S"].replace(story.campaign_id, "cmp_x")):
+            yield "checkout", record, record | {"coupon_id": {"S": coupon_id}}, item, None
         other = "REFUNDED" if name == "captured" else "CAPTURING"
         yield "checkout", record, record | {"state": {"S": other}}, item, None
     (wallet,) = (row for row in of("points", "WALLET#") if row["sk"]["S"] == "WALLET")

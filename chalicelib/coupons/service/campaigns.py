@@ -194,7 +194,7 @@ class Campaigns(Desk, frozen=True):
 
     def coupons_by_id(self, coupon_ids: Sequence[str]) -> list[Coupon]:
         """Those that there are; at most 100."""
-        return self.store.coupons_of([parts_of(coupon_id)[1] for coupon_id in coupon_ids])
+        return self.store.coupons_of(sorted({parts_of(each)[1] for each in coupon_ids if "." in each}))
 
     def repair(
         self, write: Write, *, campaign_id: str, shard: int, pot: str, found: Won, amount: Won
