@@ -201,6 +201,9 @@ class Template(StrEnum):
 
 
 ADVERTS = frozenset({Template.COUPON_GIVEN, Template.GIVEN_EXPIRING})
+CAN_WAIT = ADVERTS | {Template.POINTS_EXPIRING}
+"""Many at once, since a whole month's points expire together: they are no reason to keep others from their
+texts."""
 
 WORDS = {
     Template.SMART_KEY_LINK: {
@@ -288,15 +291,15 @@ class Notice(Struct, frozen=True):
         return replace(self, state=state, due_at=limit.until, reason=limit.code)
 
     def too_late(self, at: datetime) -> bool:
-        return at >= self.asked_at + KEEP_TRYING
+        return at >= (self.expiring.at if self.expiring else self.asked_at + KEEP_TRYING)
 
     def settled(self, event: Event, reason: str | None) -> "Notice":
         return replace(self, state=LIFE.after(self.state, event), due_at=None, reason=reason)
 
 
 class Caps(Struct, frozen=True):
-    """Parts of texts in a day in Seoul: of all, and how many of them only links may use. Of the rest,
-    advertising leaves the last half to what customers must know."""
+    """Parts of texts in a day in Seoul: of all, and how many of them only links may use. Of the rest, what
+    can wait (`adverts`, and reminders of points) leaves the last half to what customers must know."""
 
     parts: int
     for_links: int
@@ -307,7 +310,7 @@ class Caps(Struct, frozen=True):
         return most[self.whose(template)]
 
     def whose(self, template: Template) -> str:
-        if template in ADVERTS:
+        if template in CAN_WAIT:
             return "adverts"
         return "links" if template is Template.SMART_KEY_LINK else "others"
 

@@ -9,7 +9,7 @@ from msgspec.structs import replace
 from chalicelib.kernel.auth import Caller
 from chalicelib.kernel.clock import KST
 from chalicelib.kernel.facts import Fact
-from chalicelib.notices.model import Caps, Expiring, Notice, State
+from chalicelib.notices.model import Caps, Expiring, Notice, State, Template
 from chalicelib.notices.service import NoticeService
 from tests.conftest import NOON, Hands
 from tests.notices.conftest import SITE, Outbox, Points
@@ -84,6 +84,27 @@ def test_what_is_said_at_midnight_is_told_in_the_morning_and_only_if_it_is_still
     clock.move(hours=8)
     points.earned = 0
     assert service.sweep().claimed == 2
+    assert outbox.texts == []
+
+
+def test_a_month_s_reminders_leave_half_to_what_customers_must_know_and_go_on_the_next_days(
+    service: NoticeService, outbox: Outbox, clock: Hands
+) -> None:
+    few = replace(service, caps=Caps(parts=10, for_links=4))
+    for customer in range(1, 9):
+        told(few, customer)
+    assert (len(outbox.texts), len(few.spending().waiting)) == (3, 5)
+    assert few.tell(Template.CHARGE_FAILED, "con_kim", "evt_1") == State.SENT
+    for _ in range(2):
+        clock.move(days=1)
+        few.sweep()
+    assert len(outbox.texts) == 9
+    assert few.spending().waiting == ()
+
+
+def test_what_is_gone_is_not_told_of(service: NoticeService, outbox: Outbox, clock: Hands) -> None:
+    clock.at = APRIL + timedelta(hours=12)
+    assert why(service) == (State.FAILED, "TOO_LATE")
     assert outbox.texts == []
 
 
