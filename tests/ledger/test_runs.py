@@ -81,6 +81,14 @@ def test_a_wallet_that_holds_what_no_checkout_holds_is_named(office: Office) -> 
     assert office.run().differences == (Difference("wallet kim", "held/chk_0", 1_000, 900, -100),)
 
 
+def test_a_hold_of_no_checkout_is_named_and_nothing_follows_from_it(office: Office) -> None:
+    """Lots follow from holds: put right by a wrong one, a customer would lose points."""
+    office.live(told(0, "reserved"))
+    lots = Difference("wallet kim WALLET", "lots/2612g", 500, 1_000, 500)
+    office.town.purses["kim"] = Purse("kim", {"chk_0": 1_000, "chk_x": 500}, (lots,))
+    assert office.run().differences == (Difference("wallet kim", "held/chk_x", 0, 500, 500),)
+
+
 def test_a_run_whose_time_is_short_goes_on_in_the_next(office: Office) -> None:
     office.live(told(0))
     for name in ("cmp_2", "cmp_3"):

@@ -80,6 +80,8 @@ def changes(story: Story) -> Iterator[tuple[str, Row, Row, str, int | None]]:
     yield "points", wallet, wallet | {"debt": {"N": "37"}}, purse, 37
     lots = wallet["lots"]["S"].replace("48600", "48637")
     yield "points", wallet, wallet | {"lots": {"S": lots}}, purse, 37
+    held = wallet["held"]["S"].replace(story.checkouts["reserved"], "chk_x")
+    yield "points", wallet, wallet | {"held": {"S": held}}, "wallet kim", 700
     held = wallet["held"]["S"].replace("700", "663")
     yield "points", wallet, wallet | {"held": {"S": held}}, "wallet kim", -37
     for row in of("ledger", "BOOK#"):

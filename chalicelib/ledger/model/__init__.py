@@ -70,6 +70,7 @@ from chalicelib.ledger.model.settlement import (
 )
 from chalicelib.ledger.model.witnesses import (
     IN_FLIGHT,
+    RECORD,
     Counted,
     Counts,
     Difference,
@@ -91,6 +92,7 @@ __all__ = [
     "IN_FLIGHT",
     "LANES",
     "NO_CAMPAIGN",
+    "RECORD",
     "REPAIRS",
     "ROUNDING",
     "RUNS",

@@ -397,20 +397,24 @@ class Purse(Struct, frozen=True):
     wrong: tuple[Difference, ...] = ()
 
 
-def wrong_purse(purse: Purse, records: Iterable[Record]) -> list[Difference]:
-    """Beside its own entries, and what the customer's checkouts among these hold of it."""
-    found = list(purse.wrong)
+def wrong_purse(purse: Purse, records: Iterable[Record], unknown: Iterable[str] = ()) -> list[Difference]:
+    """Beside its own entries, and what the customer's checkouts among these hold of it. `unknown`: checkouts
+    that hold some, and that there never were. Where a hold is wrong, the lots follow from it and say nothing.
+    """
     pot = f"points/{purse.customer_id}/held"
+    expected = dict.fromkeys(unknown, 0)
     for record in records:
         if record.customer_id == purse.customer_id:
-            expected = sum(leg.amount for entry in record.entries for leg in entry.legs if leg.account == pot)
-            held = purse.held.get(record.checkout_id, 0)
-            if held != expected:
-                account = f"held/{record.checkout_id}"
-                found.append(
-                    Difference(f"wallet {purse.customer_id}", account, expected, held, held - expected)
-                )
-    return found
+            expected[record.checkout_id] = sum(
+                leg.amount for entry in record.entries for leg in entry.legs if leg.account == pot
+            )
+    wrong = [
+        Difference(f"wallet {purse.customer_id}", f"held/{name}", points, held, held - points)
+        for name, points in expected.items()
+        if (held := purse.held.get(name, 0)) != points
+    ]
+    own = [each for each in purse.wrong if not (wrong and each.account.startswith("lots/"))]
+    return [*own, *wrong]
 
 
 def lasting(one: Iterable[Difference], other: Iterable[Difference]) -> list[Difference]:

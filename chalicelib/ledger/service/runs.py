@@ -24,6 +24,7 @@ from chalicelib.ledger.model import (
     CLOSES_AFTER,
     LANES,
     NO_CAMPAIGN,
+    RECORD,
     AlreadyRepaired,
     Booked,
     Checkpoint,
@@ -334,7 +335,11 @@ class RunService(Struct, frozen=True):
         everybody = {record.customer_id for record in records.values()}
         borne_out = trusted(records.values(), found)
         purses = [self.counters.purse(who) for who in sorted(everybody)]
-        wrong = [each for purse in purses for each in wrong_purse(purse, borne_out)]
+        wrong = [
+            each
+            for purse in purses
+            for each in wrong_purse(purse, borne_out, self._unknown(purse, records, found))
+        ]
         if book == NO_CAMPAIGN:
             return wrong
         uses = self.counters.uses(book, everybody)
@@ -344,6 +349,12 @@ class RunService(Struct, frozen=True):
         mine = [record for record in theirs.values() if record.book == book]
         held = self.counters.coupons({record.coupon_id for record in mine if record.coupon_id})
         return [*wrong, *wrong_holdings(book, mine, held, uses, found)]
+
+    def _unknown(self, purse: Purse, records: Mapping[str, Record], found: Sequence[Difference]) -> set[str]:
+        """Checkouts that hold points, and of which nobody else knows: neither a record nor the books."""
+        others = purse.held.keys() - records.keys()
+        named = {each.item for each in found}
+        return {each for each in others - self._records(others).keys() if RECORD + each not in named}
 
     # --- repairs -------------------------------------------------------------------------------------------
 
