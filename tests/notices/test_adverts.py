@@ -242,7 +242,7 @@ def test_no_moment_between_nine_and_eight_is_day(seconds: int) -> None:
     assert night_over(over) is None
 
 
-@pytest.mark.parametrize("template", ADVERTS)
+@pytest.mark.parametrize("template", sorted(ADVERTS))
 @pytest.mark.parametrize("language", ["ko", "en"])
 def test_every_advert_begins_and_ends_as_the_law_says_and_is_no_longer_than_a_long_text(
     template: str, language: str
