@@ -34,9 +34,6 @@ class CheckoutsOfLedger(Struct, frozen=True):
         return [(each.campaign_id or "-", each.checkout_id) for page in pages for each in page]
 
     def _record(self, found: "Checkout") -> "Record":
-        from chalicelib.checkout.model import State
-
-        active = found.state in (State.RESERVED, State.CAPTURING, State.CAPTURED)
         return Record(
             found.checkout_id,
             found.campaign_id or "-",
@@ -44,7 +41,7 @@ class CheckoutsOfLedger(Struct, frozen=True):
             found.order_id,
             found.coupon_id,
             found.state.value,
-            active,
+            found.has_coupon,
             found.reserved_at,
             self._entries(found),
             tuple(self._odd(found)),
@@ -57,7 +54,7 @@ class CheckoutsOfLedger(Struct, frozen=True):
 
         pots = {State.RESERVED: "uses_reserved", State.CAPTURED: "uses_captured"}
         pots[State.CAPTURING] = pots[State.RESERVED]
-        if found.split and found.state in pots:
+        if found.split and found.has_coupon:
             yield f"campaign/{found.campaign_id}/{found.split[0][0]}/{pots[found.state]}"
             yield f"campaign/{found.campaign_id}/uses"
 

@@ -2,6 +2,7 @@
 
 import json
 from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
 
 import pytest
 from hypothesis import given, settings
@@ -31,11 +32,21 @@ from chalicelib.checkout.model import (
     UnknownCheckout,
 )
 from chalicelib.checkout.schemas import CheckoutRefunded, RefundRefused
+from chalicelib.coupons.model import ReserveAt
 from chalicelib.kernel.errors import Busy, KeyReused
 from tests.checkout.bank import GOOD
 from tests.checkout.conftest import FEE, Shop
 from tests.conftest import NOON, ROOT, Hands
-from tests.coupons.examples import FIVE_THOUSAND_OFF, KIM, LEE, OLGA, TEN_PERCENT_OFF, with_limit
+from tests.coupons.examples import (
+    FIVE_THOUSAND_OFF,
+    KIM,
+    LEE,
+    OLGA,
+    TEN_PERCENT_OFF,
+    campaign_of,
+    coupons_of,
+    with_limit,
+)
 
 
 def paid(shop: Shop, points: int = 92_000) -> tuple[str, Checkout]:
@@ -64,14 +75,26 @@ def test_c07_card_points_and_coupon_pay_in_one_transaction_and_come_back_in_one(
     assert not any(shop.books_agree(checkout.checkout_id).values())
 
 
-def test_c05_the_coupon_comes_back_only_with_the_last_won(shop: Shop) -> None:
+def test_c05_the_coupon_comes_back_only_with_the_last_won_it_took_off(shop: Shop) -> None:
     _, checkout = paid(shop)
-    shop.refund(checkout.checkout_id, "r1", FEE - 1)
-    shop.prices.fees["con_other", "kim"] = FEE
+    shop.refund(checkout.checkout_id, "r1", FEE - 10)
     with pytest.raises(Exception, match="used"):
         shop.reserve(checkout.coupon_id, KIM, "k2")
-    shop.refund(checkout.checkout_id, "r2", 1)
+    shop.refund(checkout.checkout_id, "r2", 10)
     assert shop.reserve(checkout.coupon_id, KIM, "k3").value.discount == 46_000
+
+
+def test_a_coupon_that_came_back_with_its_money_is_not_given_back_again_with_the_card(shop: Shop) -> None:
+    """Of the last won but one, rounding gives the campaign its last and the card not yet."""
+    campaign_id, checkout = paid(shop)
+    back = shop.refund(checkout.checkout_id, "r1", FEE - 1).value.checkout
+    assert (back.state, back.left) == (State.CAPTURED, Parts(1, 0, 0))
+    again = shop.reserve(checkout.coupon_id, KIM, "k2").value
+    shop.refund(checkout.checkout_id, "r2", 1)
+    assert shop.look(checkout.checkout_id).state is State.REFUNDED
+    assert shop.pots(campaign_id)[1:] == (46_000, 0)
+    shop.checkout.cancel(again.checkout_id, KIM)
+    assert shop.pots(campaign_id)[1:] == (0, 0)
 
 
 def test_c08_points_go_back_to_the_lots_they_came_from(shop: Shop) -> None:
@@ -295,6 +318,26 @@ def test_c07_a_late_cancellation_costs_what_is_deducted_of_the_card_and_no_point
     after = shop.look(checkout.checkout_id)
     assert after.state is (State.CAPTURED if after.left.card else State.REFUNDED)
     shop.books_agree(checkout.checkout_id)
+    assert shop.reserve(checkout.coupon_id, KIM, "k2").value.discount == 46_000
+
+
+def test_what_was_bound_for_a_coupon_is_not_stranded_when_the_card_keeps_a_deduction(
+    shop: Shop, clock: Hands
+) -> None:
+    bound = replace(FIVE_THOUSAND_OFF, reserve_at=ReserveAt.ISSUE, closes_at=NOON + timedelta(days=30))
+    campaign = campaign_of(shop.coupons, bound, 5_000, uses=1)
+    (coupon,) = coupons_of(shop.coupons, campaign.campaign_id, KIM)
+    checkout = shop.capture(shop.reserve(coupon, KIM, "k1").value.checkout_id, KIM).value
+    shop.checkout.refund_card(str(checkout.payment_id), "con-refund-1", 400_000)
+    shop.checkout.came_to_nothing("con_kim")
+    again = shop.reserve(coupon, KIM, "k2").value
+    assert (again.discount, shop.pots(campaign.campaign_id)) == (5_000, (0, 5_000, 0))
+    shop.checkout.cancel(again.checkout_id, KIM)
+    clock.at = NOON + timedelta(days=31)
+    assert shop.coupons.reclaim_due() == 5_000
+    assert shop.pots(campaign.campaign_id) == (5_000, 0, 0)
+    assert shop.coupons.status(campaign.campaign_id).uses_left == 1
+    assert shop.coupons.store.reclaimable(clock.at + timedelta(days=9), 9) == []
 
 
 def test_what_a_card_paid_is_left_to_billing(shop: Shop) -> None:

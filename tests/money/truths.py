@@ -3,7 +3,7 @@
 I1  per campaign: available + reserved + captured - refunded = budget, and each pot of each shard is what the
     checkouts' records say
 I2  no pot is below zero
-I3  a coupon is used by one living checkout, or by none
+I3  a coupon is used by one living checkout, or by none; one that gave all of its discount back uses none
 I4  a customer's count is the number of coupons they use, within the limit; so are a campaign's uses
 I5  a wallet is the sum of its movements less its holds; its holds are the open checkouts'; nothing below zero
 I6  nothing more is given back than was paid, of the card, the points and the coupon alike
@@ -198,7 +198,7 @@ class Truths:
         return bool(of(self.campaign, "reserve_at") == "issue")
 
     def used_coupons(self) -> Iterator[str]:
-        living: Counter[str] = Counter(str(each.coupon_id) for each in self.mine if each.state not in ENDS)
+        living: Counter[str] = Counter(str(each.coupon_id) for each in self.mine if _uses_coupon(each))
         for coupon_id, count in living.items():
             if count > 1:
                 yield f"I3: {count} living checkouts use {coupon_id}"
@@ -210,12 +210,12 @@ class Truths:
                 yield f"I3: {coupon_id} is {of(row, 'state')}, used by {living[coupon_id]} living checkouts"
             user = self.checkouts.get(of(row, "used_by") or "")
             if of(row, "state") == "USED" and (
-                user is None or user.coupon_id != coupon_id or user.state in ENDS
+                user is None or user.coupon_id != coupon_id or not _uses_coupon(user)
             ):
                 yield f"I3: {coupon_id} names {of(row, 'used_by')}, which does not use it"
 
     def counts(self) -> Iterator[str]:
-        living = [each for each in self.mine if each.state not in ENDS]
+        living = [each for each in self.mine if _uses_coupon(each)]
         by_customer = Counter(each.customer_id for each in living)
         if self.per_user is not None:
             found = {name: count for name, count in self.uses.items() if count}
@@ -303,6 +303,11 @@ class Truths:
                 dict(self.lots),
             )
         )
+
+
+def _uses_coupon(checkout: Checkout) -> bool:
+    """Open, or paid and not all of its discount given back."""
+    return checkout.state in OPEN or (checkout.state in PAID and checkout.discount > _back(checkout))
 
 
 def _back(checkout: Checkout) -> int:

@@ -270,6 +270,13 @@ class Checkout(Struct, frozen=True):
             left = left.less(refund.parts)
         return left
 
+    @property
+    def has_coupon(self) -> bool:
+        """Until it is given back unpaid, or with the last won of its discount: the two never part."""
+        if self.state in (State.RESERVED, State.CAPTURING):
+            return self.coupon_id is not None
+        return self.state is State.CAPTURED and self.left.coupon > 0
+
     def refund(self, refund_id: str) -> GivenBack | None:
         return next((each for each in self.refunds if each.refund_id == refund_id), None)
 

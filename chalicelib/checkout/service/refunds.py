@@ -100,10 +100,6 @@ class Refunds(Desk, frozen=True):
         return Refunded(checkout, back, self.payments.promised(checkout.payment_id, refund_id).state)
 
     def _give_back(self, before: Checkout, back: GivenBack) -> Checkout:
-        """The coupon itself goes with the last part, also when nothing is left of what it was worth."""
-        parts = back.parts
-        coupon = before.discount if parts == before.left else parts.coupon
-
         def attempt(purse: Purse, into: int | None, write: Write) -> Checkout:
             after = before.refunded(replace(back, into=into))
             self.store.refund(write, before, after)
@@ -111,7 +107,7 @@ class Refunds(Desk, frozen=True):
             write.commit()
             return after
 
-        return self._giving_back(before, parts.points, coupon, attempt)
+        return self._giving_back(before, back.parts.points, back.parts.coupon, attempt)
 
     def _add_given_back(self, write: Write, after: Checkout, purse: Purse) -> None:
         back = after.refunds[-1]
@@ -121,7 +117,7 @@ class Refunds(Desk, frozen=True):
             billed = back.refund_id.startswith(BILLED)
             promise = promised(after.payment_id, refund_id, parts.card, back.at, billed=billed)
             self.payments.promise(write, promise)
-        if after.coupon_id and (parts.coupon or whole):
+        if after.coupon_id and parts.coupon:
             self.coupons.refund(
                 write,
                 coupon_id=after.coupon_id,
@@ -129,7 +125,7 @@ class Refunds(Desk, frozen=True):
                 checkout_id=after.checkout_id,
                 split=after.split_of(back.refund_id),
                 back=parts.coupon,
-                whole=whole,
+                whole=not after.has_coupon,
                 into=back.into,
                 at=back.at,
             )

@@ -45,7 +45,8 @@ class Role(StrEnum):
 LIFE = Table(
     (State.ISSUED, Event.REGISTER, State.REGISTERED, {Role.CUSTOMER, Role.SYSTEM}),
     (State.REGISTERED, Event.REDEEM, State.USED, {Role.CUSTOMER}),
-    # Its checkout was cancelled, expired or refunded whole: before the campaign's end, or after it.
+    # Its checkout was cancelled or expired, or all it took off is given back: before the campaign's end, or
+    # after it.
     (State.USED, Event.GIVE_BACK, State.REGISTERED, {Role.CUSTOMER, Role.OPS, Role.SYSTEM}),
     (State.USED, Event.EXPIRE, State.VOID, {Role.CUSTOMER, Role.OPS, Role.SYSTEM}),
     (State.ISSUED, Event.VOID, State.VOID, {Role.OPS, Role.SYSTEM}),
