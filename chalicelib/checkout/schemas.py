@@ -189,7 +189,8 @@ class CheckoutCaptured(Struct, frozen=True):
 
 
 class CheckoutReleased(Struct, frozen=True):
-    """Published: given back unpaid, because its owner or operations cancelled it, or nobody paid in time."""
+    """Published: given back unpaid, because its owner or operations cancelled it, or nobody paid in time; the
+    last is not said of one that held neither coupon nor points."""
 
     checkout_id: str
     order_id: str

@@ -15,6 +15,7 @@ from chalicelib.checkout.model import (
     BeingPaid,
     CardDeclined,
     Checkout,
+    NothingPaid,
     Payment,
     PaymentState,
     Refund,
@@ -107,6 +108,37 @@ def test_c06_nobody_paid_in_time_and_everything_is_back(shop: Shop, clock: Hands
     assert shop.checkout.cancel(held.checkout_id, KIM).value.state is State.EXPIRED
     assert shop.facts()[-1].data["why"] == "expired"
     assert not any(shop.books_agree(held.checkout_id).values())
+
+
+def test_what_keeps_nothing_is_over_at_its_time_without_a_sweep(shop: Shop, clock: Hands) -> None:
+    """However many a customer makes, under however many keys: they are no work for anybody."""
+    names = [shop.reserved(KIM, f"k{number}") for number in range(20)]
+    clock.move(minutes=14)
+    assert shop.look(names[0]).state is State.RESERVED
+    clock.move(minutes=1)
+    assert shop.checkout.sweep().found == 0
+    seen = shop.checkout.checkout(names[0], KIM)
+    assert (seen.state, seen.settled_at, seen.due_at) == (State.EXPIRED, seen.expires_at, None)
+    assert [shop.reserve(None, KIM, "k0").value, shop.look(names[0])] == [seen, seen]
+    with pytest.raises(ReservationExpired):
+        shop.capture(names[0], KIM)
+    with pytest.raises(NothingPaid):
+        shop.refund(names[0], "r1", 1)
+    assert shop.said() == ["CheckoutReserved"] * 20
+    assert shop.capture(shop.reserved(KIM, "later"), KIM).value.state is State.CAPTURED
+
+
+def test_what_keeps_nothing_waits_for_the_bank_as_long_as_any_other(shop: Shop, clock: Hands) -> None:
+    held = shop.reserve(None, KIM, "k1").value
+    with pytest.raises(CardDeclined):
+        shop.capture(held.checkout_id, KIM, EMPTY)
+    assert shop.look(held.checkout_id).due_at is None
+    shop.bank.deaf = True
+    waits = shop.capture(held.checkout_id, KIM, OTHER, key="c2").value
+    assert (waits.state, waits.due_at) == (State.CAPTURING, held.expires_at + ANSWERED_WITHIN)
+    clock.at = held.expires_at + ANSWERED_WITHIN
+    shop.checkout.sweep()
+    assert shop.look(held.checkout_id).state is State.EXPIRED
 
 
 def test_c06_a_declined_card_leaves_the_reservation_whole_until_its_time(shop: Shop, clock: Hands) -> None:
@@ -207,7 +239,8 @@ def test_c06_a_silent_gateway_keeps_nothing_that_is_due_from_going_back(
     for payment_id in unknown:
         shop.payments.charge(payment_id, FEE, OTHER, "monthly fee")
     campaign_id, held = composite(shop)
-    shop.reserved(LEE)
+    shop.give_points(LEE, 1_000)
+    shop.reserve(None, LEE, "k1", points=1_000)
     clock.at = held.expires_at
     shop.bank.lasts = lambda: clock.move(seconds=10)
     left = a_minute()

@@ -521,7 +521,7 @@ class Market:
 
     def _left_open(self) -> Iterator[str]:
         for name, checkout in self.truths.checkouts.items():
-            if checkout.state in OPEN:
+            if checkout.seen(self.clock()).state in OPEN:
                 yield f"I9: {name} is still {checkout.state}"
         for name, row in self.truths.payments.items():
             if row["state"]["S"] not in ("PAID", "DECLINED") or "card_token" in row:

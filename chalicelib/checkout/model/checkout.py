@@ -178,7 +178,7 @@ class Checkout(Struct, frozen=True):
 
     Its id comes from its owner's Idempotency-Key: this record is what makes a retry harmless, for ever.
     `payment_id` is the payment it waits for, or was paid with; `declined`: why the last card could not pay.
-    `settled_at`: when it was paid, or given back unpaid; then `into` is as in a refund.
+    `settled_at`: when it was paid, or given back unpaid; then `into` is as in a refund. `due_at`: its timer.
     """
 
     checkout_id: str
@@ -224,6 +224,18 @@ class Checkout(Struct, frozen=True):
     def parts(self) -> Parts:
         return Parts(self.payable, self.points_used, self.discount)
 
+    @property
+    def keeps_until(self) -> datetime | None:
+        """When coupon and points go back unless they are paid with before; None without either, since nothing
+        is then kept from anybody."""
+        return self.expires_at if self.discount or self.points_used else None
+
+    def seen(self, at: datetime) -> "Checkout":
+        """As it stands at that moment: what keeps nothing is over at its time without a timer."""
+        if self.state is not State.RESERVED or self.keeps_until or at < self.expires_at:
+            return self
+        return self.released(Event.EXPIRE, self.expires_at, None)
+
     def refuse_too_little(self) -> None:
         if 0 < self.payable < LEAST_BY_CARD:
             raise TooLittleForACard(self.payable, LEAST_BY_CARD)
@@ -236,7 +248,8 @@ class Checkout(Struct, frozen=True):
             after = CHECKOUTS.after(self.state, Event.NOTHING_TO_PAY)
             return replace(self, state=after, declined=None, settled_at=at, due_at=None)
         after = CHECKOUTS.after(self.state, Event.CAPTURE)
-        return replace(self, state=after, payment_id=payment_id, declined=None)
+        taken = replace(self, state=after, payment_id=payment_id, declined=None)
+        return replace(taken, due_at=self.due_at or taken.given_up_at)
 
     def settled(self, payment: Payment, at: datetime) -> "Checkout":
         """As its payment ended: paid for, or free for another card."""
@@ -244,7 +257,7 @@ class Checkout(Struct, frozen=True):
             after = CHECKOUTS.after(self.state, Event.PAID)
             return replace(self, state=after, settled_at=at, due_at=None)
         after = CHECKOUTS.after(self.state, Event.DECLINED)
-        return replace(self, state=after, payment_id=None, declined=payment.reason, due_at=self.expires_at)
+        return replace(self, state=after, payment_id=None, declined=payment.reason, due_at=self.keeps_until)
 
     def waits_for(self, payment: Payment) -> bool:
         return self.state is State.CAPTURING and self.payment_id == payment.payment_id

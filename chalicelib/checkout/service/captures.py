@@ -54,7 +54,7 @@ class Captures(Desk, frozen=True):
 
     def _mine(self, checkout_id: str, by: Caller) -> Checkout:
         """Nobody pays for another, not even operations."""
-        checkout = self.checkout(checkout_id, by)
+        checkout = self._written(checkout_id, by)
         if checkout.customer_id != by.id:
             raise UnknownCheckout()
         return checkout

@@ -5,7 +5,6 @@ from typing import Any
 from msgspec.structs import replace
 
 from chalicelib.checkout.model import (
-    RESERVED_FOR,
     Checkout,
     Item,
     Line,
@@ -35,7 +34,7 @@ class CheckoutService(Sweep, Refunds, frozen=True):
                 raise
         if granted.request != order.request:
             raise KeyReused()
-        return Done(granted, replayed=True)
+        return Done(granted.seen(self.now()), replayed=True)
 
     def told(self, row: Any) -> Fact | None:
         """The fact that the insertion of this row is: a reservation's record is no larger for it."""
@@ -84,7 +83,7 @@ class CheckoutService(Sweep, Refunds, frozen=True):
             split=(),
             request=order.request,
             reserved_at=at,
-            due_at=at + RESERVED_FOR,
+            due_at=None,
         )
 
     def _line(self, item: Item, by: Caller) -> Line:
@@ -104,6 +103,7 @@ class CheckoutService(Sweep, Refunds, frozen=True):
 
     def _commit(self, checkout: Checkout, purse: Purse, write: Write) -> Checkout:
         checkout.refuse_too_little()
+        checkout = replace(checkout, due_at=checkout.keeps_until)
         self.store.add(write, checkout)
         if checkout.coupon_id:
             self.coupons.hold(

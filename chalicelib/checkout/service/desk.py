@@ -36,7 +36,10 @@ class Desk(Struct, frozen=True):
     new_id: Callable[[str], str]
 
     def checkout(self, checkout_id: str, by: Caller) -> Checkout:
-        """Its owner's, and operations'."""
+        """Its owner's, and operations', as it stands now."""
+        return self._written(checkout_id, by).seen(self.now())
+
+    def _written(self, checkout_id: str, by: Caller) -> Checkout:
         checkout = self.store.checkout(checkout_id) if len(checkout_id) <= LONGEST_ID else None
         if checkout is None or (checkout.customer_id != by.id and Group.OPS not in by.groups):
             raise UnknownCheckout()
@@ -49,11 +52,12 @@ class Desk(Struct, frozen=True):
         return checkout
 
     def records(self, checkout_ids: Iterable[str]) -> list[Checkout]:
-        """Those there are; strongly consistent, in one call for at most a hundred."""
-        return self.store.records(checkout_ids)
+        """Those there are, as they stand now; strongly consistent, in one call for at most a hundred."""
+        at = self.now()
+        return [each.seen(at) for each in self.store.records(checkout_ids)]
 
     def unfinished(self) -> Iterator[Sequence[Checkout]]:
-        """All that wait to be paid, page by page; may lag a moment behind."""
+        """All that keep a coupon or points, or are being paid, page by page; may lag a moment behind."""
         ever = self.now() + timedelta(days=1)
         for shard in range(SHARDS):
             for page in self.store.due(shard, ever):

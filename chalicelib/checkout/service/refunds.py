@@ -38,7 +38,7 @@ from chalicelib.kernel.tables import Write
 class Refunds(Desk, frozen=True):
     def refund(self, checkout_id: str, order: RefundOrder, by: Caller, key: str) -> Done[Refunded]:
         """NotRefundable when less is left."""
-        checkout = self.checkout(checkout_id, by)
+        checkout = self._written(checkout_id, by)
         if Group.OPS not in by.groups:
             raise RefundByCancelling()
         request = keyed_id("req", by.id, key)

@@ -17,7 +17,7 @@ class Releases(Desk, frozen=True):
     def cancel(self, checkout_id: str, by: Caller) -> Done[Checkout]:
         """Coupon and points are back at once. Also when it had run out: either way nothing is held."""
         for _ in range(TRIES):
-            before = self.checkout(checkout_id, by)
+            before = self._written(checkout_id, by)
             if before.state in (State.CANCELLED, State.EXPIRED):
                 return Done(before, replayed=True)
             if before.state is State.CAPTURING:

@@ -11,8 +11,8 @@
 The record's insertion is the fact CheckoutReserved; captured, released and refunded are facts in rows of the
 ledger, written in the same transaction.
 
-Index `due` (due_shard, due_at) holds reservations until they are paid or given back, payments and refunds
-while the gateway's last word is missing.
+Index `due` (due_shard, due_at) holds reservations with coupon or points, and whatever is being paid, until it
+is paid or given back; payments and refunds while the gateway's last word is missing.
 """
 
 from chalicelib.checkout.store.checkouts import CheckoutStore

@@ -149,7 +149,8 @@ def stored(checkout: Checkout) -> CheckoutItem:
     row.points_used, row.lots = checkout.points_used, checkout.lots or None
     row.request, row.reserved_at = checkout.request, stamp(checkout.reserved_at)
     row.state = checkout.state.value
-    row.due_shard, row.due_at = deadlines.shard_of(checkout.checkout_id), _stamp(checkout.due_at)
+    if checkout.due_at is not None:
+        row.due_shard, row.due_at = deadlines.shard_of(checkout.checkout_id), stamp(checkout.due_at)
     return row
 
 
