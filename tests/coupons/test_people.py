@@ -15,6 +15,7 @@ from chalicelib.coupons.model import (
     CouponMoved,
     CouponUsed,
     CouponVoid,
+    NotHeld,
     Record,
     ReserveAt,
     State,
@@ -40,6 +41,7 @@ from tests.coupons.examples import (
     coupons_of,
 )
 from tests.coupons.test_codes import Crash, Crashing, Ticking
+from tests.coupons.till import Till, stands
 from tests.coupons.uses import give_back, spend, use
 
 PEOPLE = [f"customer-{number}" for number in range(101)]
@@ -214,6 +216,38 @@ def test_a_run_that_is_stopped_anywhere_makes_the_whole_batch_void_and_frees_its
     seen, batch = service.status(campaign_id), service.batch(campaign_id, "b1")
     assert (batch.state, batch.issued, batch.voided) == ("VOID", 99, 99)
     assert (seen.available, seen.reserved) == (1_000_000, 0)
+
+
+@pytest.mark.parametrize("paid", [False, True])
+def test_what_was_bound_for_a_coupon_that_came_back_void_is_free_at_once(
+    service: CouponService, paid: bool, clock: Hands
+) -> None:
+    """Its batch was made void while a checkout had it; the campaign has no end."""
+    terms = replace(FIVE_THOUSAND_OFF, reserve_at=ReserveAt.ISSUE)
+    campaign_id = campaign_of(service, terms, budget=10_000, uses=2).campaign_id
+    first, second = coupons_of(service, campaign_id, KIM, 2)
+    till = Till(service)
+    till.reserve("chk_1", first, 5_000)
+    till.reserve("chk_2", second, 3_000)
+    if paid:
+        till.capture("chk_1")
+        till.capture("chk_2")
+    service.void_batch(campaign_id, "for-kim", "leaked", OLGA, "v")
+    assert service.carry_on(campaign_id, "for-kim").state == "VOID"
+    for name in ("chk_1", "chk_2"):
+        till.refund(name) if paid else till.release(name)
+        with pytest.raises(NotHeld):
+            till.refund(name) if paid else till.release(name)
+    seen = service.status(campaign_id)
+    assert stands(seen) == (8_000, 2_000, 8_000 * paid, 8_000 * paid)
+    assert seen.uses_left == 2
+    assert {service.find(coupon_id=each).coupon.state for each in (first, second)} == {State.REGISTERED}
+    with pytest.raises(CouponVoid):
+        till.reserve("chk_3", first, 5_000)
+    service.close(campaign_id, "the rest too", OLGA)
+    clock.move(hours=2)
+    assert service.reclaim_due() == 2_000
+    assert stands(service.status(campaign_id))[:2] == (10_000, 0)
 
 
 def test_a_coupon_that_is_worth_something_else_meanwhile_is_looked_at_again(service: CouponService) -> None:

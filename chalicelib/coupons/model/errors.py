@@ -116,6 +116,10 @@ class NotBound(Conflict):
     """Less is bound for this coupon than was to be taken."""
 
 
+class CouponDoomed(Conflict):
+    """This coupon's batch was made void meanwhile: nothing stays bound for it."""
+
+
 class NotAsFound(Conflict):
     """The shard has moved on since it was looked at."""
 

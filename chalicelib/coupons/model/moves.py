@@ -91,9 +91,9 @@ class Plan:
         self._add(0, reserved=-amount, captured=amount, uses_reserved=-1, uses_captured=1)
         return self._moves
 
-    def bound_refunded(self, amount: Won, *, over: bool, whole: bool) -> Moves:
-        """Back to the coupon, or after the campaign's end to the budget."""
-        if over:
+    def bound_refunded(self, amount: Won, *, free: bool, whole: bool) -> Moves:
+        """Back to the coupon, or to the budget (`free`) when nobody can use the coupon any more."""
+        if free:
             self._add(0, refunded=amount, available=amount, uses_refunded=int(whole), uses_left=int(whole))
         else:
             self._add(0, refunded=amount, reserved=amount, uses_refunded=int(whole), uses_reserved=int(whole))

@@ -23,6 +23,7 @@ from chalicelib.coupons.model import (
     CampaignClosed,
     CampaignMoved,
     CampaignPaused,
+    CouponDoomed,
     Edge,
     Grant,
     Mode,
@@ -152,7 +153,7 @@ class Budgets(Struct, frozen=True):
         for trial in range(TRIES):
             try:
                 answer = attempt(into)
-            except ShardMerged:
+            except (ShardMerged, CouponDoomed):
                 into = 0
             except Conflicted:
                 self.wait(trial)

@@ -193,7 +193,8 @@ class Codes(Desk, frozen=True):
 
     def void_batch(self, campaign_id: str, batch_id: str, reason: str, by: Caller, key: str) -> Done[Batch]:
         """No more of its codes are issued, the next run makes void those there are, and what was bound for
-        them goes back to the budget. One that a checkout has is void as soon as it is given back."""
+        them goes back to the budget. One that a checkout has is void as soon as it is given back, and what it
+        took off goes to the budget then."""
         asked = asked_by(by, key, "void-batch", campaign_id, batch_id, reason)
         for trial in range(TRIES):
             batch = self.batch(campaign_id, batch_id)

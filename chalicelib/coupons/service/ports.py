@@ -183,7 +183,8 @@ class Store(Protocol):
     def release(
         self, write: Write, campaign: Campaign, used: Coupon, grant: Grant, into: int | None, after: State
     ) -> None:
-        """NotHeld unless the coupon is used by that checkout; ShardMerged."""
+        """`into` None leaves with the coupon what was bound for it. NotHeld unless that checkout uses
+        it; CouponDoomed when its batch is void and money were to stay with it; ShardMerged."""
 
     def refund(
         self,
@@ -194,7 +195,7 @@ class Store(Protocol):
         into: int | None,
         after: State | None,
     ) -> None:
-        """`after`: what the coupon then is, None while some of it stays spent. NotHeld, ShardMerged."""
+        """`after`: what the coupon then is, None while some of it stays spent. As `release`."""
 
 
 class Books(Protocol):

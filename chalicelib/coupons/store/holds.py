@@ -1,6 +1,7 @@
 """What a checkout changes here, on DynamoDB."""
 
 import zlib
+from collections.abc import Callable
 
 from pynamodb.expressions.condition import Condition
 from pynamodb.expressions.operand import Path
@@ -11,6 +12,7 @@ from chalicelib.coupons.model import (
     CampaignClosed,
     CampaignPaused,
     Coupon,
+    CouponDoomed,
     CouponUsed,
     CouponVoid,
     Grant,
@@ -111,7 +113,8 @@ class HoldStore:
         after: State,
     ) -> None:
         freed = grant.amount if campaign.terms.bound and into is not None else 0
-        self._give_back(write, campaign, used, after, -freed)
+        stays = campaign.terms.bound and into is None
+        self._give_back(write, campaign, used, after, -freed, stays=stays)
         if campaign.terms.bound:
             moves = _plan(campaign).bound(-freed, -1) if freed else {}
         else:
@@ -130,31 +133,42 @@ class HoldStore:
     ) -> None:
         """`after` is None while some of the discount stays spent."""
         plan, whole = _plan(campaign), after is not None
-        again = back.amount if campaign.terms.bound and into is None else 0
+        stays = campaign.terms.bound and into is None
+        again = back.amount if stays else 0
         if after is not None:
-            self._give_back(write, campaign, used, after, again)
+            self._give_back(write, campaign, used, after, again, stays=stays)
         elif again:
             write.update(
                 coupon_row(used.code_hash),
                 CouponItem.worth.add(again),
-                only_if=_by_checkout(used),
-                otherwise=NotHeld,
+                only_if=_by_checkout(used) & CouponItem.voided_at.does_not_exist(),
+                otherwise=_doomed_or_not_held(used),
             )
         if campaign.terms.bound:
-            moves = plan.bound_refunded(back.amount, over=into is not None, whole=whole)
+            moves = plan.bound_refunded(back.amount, free=not stays, whole=whole)
         else:
             moves = plan.refunded(back.split, into, whole=whole)
         for shard, move in moves.items():
             self._add_credit(write, shard_row(used.campaign_id, shard), move)
 
     def _give_back(
-        self, write: AllOrNothing, campaign: Campaign, used: Coupon, after: State, worth: int
+        self,
+        write: AllOrNothing,
+        campaign: Campaign,
+        used: Coupon,
+        after: State,
+        worth: int,
+        *,
+        stays: bool,
     ) -> None:
-        """The coupon and its owner's count; `worth` is added to what is bound for it."""
+        """The coupon and its owner's count; `worth` is added to what is bound for it, which `stays` so."""
+        held = _by_checkout(used)
+        if stays:
+            held &= CouponItem.voided_at.does_not_exist()
         actions: list[Action] = [CouponItem.state.set(after.value), CouponItem.used_by.remove()]
         if worth:
             actions.append(CouponItem.worth.add(worth))
-        write.update(coupon_row(used.code_hash), *actions, only_if=_by_checkout(used), otherwise=NotHeld)
+        write.update(coupon_row(used.code_hash), *actions, only_if=held, otherwise=_doomed_or_not_held(used))
         if campaign.terms.per_user_limit is not None:
             uses = uses_row(used.campaign_id, str(used.owner))
             write.update(uses, UsesItem.used.add(-1), only_if=UsesItem.used >= 1, otherwise=NotHeld)
@@ -171,6 +185,15 @@ class HoldStore:
             return ShardMerged() if merged else NotBound()
 
         write.update(row, *added(move), only_if=held, otherwise=why)
+
+
+def _doomed_or_not_held(used: Coupon) -> Callable[[Raw | None], Exception]:
+    def why(old: Raw | None) -> Exception:
+        found = old and coupon_of(CouponItem.from_raw_data(old))
+        held = found and (found.state, found.used_by) == (State.USED, used.used_by)
+        return CouponDoomed() if found and held and found.doomed else NotHeld()
+
+    return why
 
 
 def _by_checkout(used: Coupon) -> Condition:

@@ -10,6 +10,7 @@ from chalicelib.coupons.model import (
     CampaignClosed,
     CampaignPaused,
     Coupon,
+    CouponDoomed,
     CouponUsed,
     CouponVoid,
     Grant,
@@ -78,7 +79,8 @@ class MemoryHolds(MemoryRows):
         after: State,
     ) -> None:
         freed = grant.amount if campaign.terms.bound and into is not None else 0
-        self._give_back(write, campaign, used, after, -freed)
+        stays = campaign.terms.bound and into is None
+        self._give_back(write, campaign, used, after, -freed, stays=stays)
         if campaign.terms.bound:
             moves = _plan(campaign).bound(-freed, -1) if freed else {}
         else:
@@ -96,20 +98,28 @@ class MemoryHolds(MemoryRows):
         after: State | None,
     ) -> None:
         plan, whole = _plan(campaign), after is not None
-        again = back.amount if campaign.terms.bound and into is None else 0
+        stays = campaign.terms.bound and into is None
+        again = back.amount if stays else 0
         if after is not None:
-            self._give_back(write, campaign, used, after, again)
+            self._give_back(write, campaign, used, after, again, stays=stays)
         elif again:
             self._add_worth(write, used, again)
         if campaign.terms.bound:
-            moves = plan.bound_refunded(back.amount, over=into is not None, whole=whole)
+            moves = plan.bound_refunded(back.amount, free=not stays, whole=whole)
         else:
             moves = plan.refunded(back.split, into, whole=whole)
         for number, move in moves.items():
             self._add_credit(write, used.campaign_id, number, move)
 
     def _give_back(
-        self, write: MemoryWrite, campaign: Campaign, used: Coupon, after: State, worth: int
+        self,
+        write: MemoryWrite,
+        campaign: Campaign,
+        used: Coupon,
+        after: State,
+        worth: int,
+        *,
+        stays: bool,
     ) -> None:
         name, uses = used.code_hash, (used.campaign_id, str(used.owner))
 
@@ -118,7 +128,10 @@ class MemoryHolds(MemoryRows):
             bound = None if found.worth is None else found.worth + worth
             self.coupons[name] = replace(found, state=after, used_by=None, worth=bound)
 
-        write.clause(holds=lambda: self._by_checkout(used), then=back, otherwise=NotHeld)
+        def held() -> bool:
+            return self._by_checkout(used) and not (stays and self.coupons[name].doomed)
+
+        write.clause(holds=held, then=back, otherwise=lambda: self._doomed(used))
         if campaign.terms.per_user_limit is not None:
             write.clause(
                 holds=lambda: self.uses.get(uses, 0) >= 1,
@@ -134,9 +147,19 @@ class MemoryHolds(MemoryRows):
             self.coupons[name] = replace(found, worth=(found.worth or 0) + worth)
 
         def holds() -> bool:
-            return self._by_checkout(used) and (self.coupons[name].worth or 0) + worth >= 0
+            found = self.coupons[name]
+            return (
+                self._by_checkout(used)
+                and (found.worth or 0) + worth >= 0
+                and not (worth > 0 and found.doomed)
+            )
 
-        write.clause(holds=holds, then=change, otherwise=NotHeld)
+        write.clause(holds=holds, then=change, otherwise=lambda: self._doomed(used))
+
+    def _doomed(self, used: Coupon) -> Exception:
+        return (
+            CouponDoomed() if self._by_checkout(used) and self.coupons[used.code_hash].doomed else NotHeld()
+        )
 
     def _by_checkout(self, used: Coupon) -> bool:
         found = self.coupons.get(used.code_hash)
