@@ -14,6 +14,7 @@ from typing import Any, TypeVar
 
 import msgspec
 from botocore.exceptions import ClientError, HTTPClientError
+from botocore.exceptions import ConnectionError as NotReached
 from msgspec import Struct
 from pynamodb.attributes import UnicodeAttribute
 from pynamodb.constants import ALL_OLD
@@ -47,6 +48,7 @@ BUSY_CODES = {
     "ProvisionedThroughputExceededException",
     "RequestLimitExceeded",
 }
+LOST = "the answer was lost; the same request may be sent again"
 FIRST_PAUSE_SECONDS = 0.02
 LOOKS = 4
 
@@ -188,7 +190,8 @@ class AllOrNothing:
         self._clauses.append(_Clause("Put", request, LogMoved))
 
     def commit(self) -> None:
-        """The error of the first failed condition, or Conflicted when others held the rows to the end."""
+        """The error of the first failed condition; Conflicted when others held the rows to the end; Busy when
+        nobody knows whether it was written."""
         for attempt in range(1, self._attempts + 1):
             try:
                 self._send()
@@ -207,8 +210,8 @@ class AllOrNothing:
                 client("dynamodb").transact_write_items(TransactItems=items)
         except ClientError as error:
             raise self._meaning(error) from error
-        except HTTPClientError as error:
-            raise Busy("the answer was lost; the same request may be sent again") from error
+        except (HTTPClientError, NotReached) as error:
+            raise Busy(LOST) from error
 
     def _send_alone(self, clause: _Clause) -> None:
         call = {"Put": "put_item", "Update": "update_item", "Delete": "delete_item"}[clause.verb]
@@ -225,6 +228,8 @@ class AllOrNothing:
                 return clause.failure(reason.get("Item"))
         if code in BUSY_CODES or any(reason.get("Code") in BUSY_CODES for reason in reasons):
             return Conflicted()
+        if response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0) >= 500:
+            return Busy(LOST)
         return error
 
 

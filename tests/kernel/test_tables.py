@@ -4,10 +4,11 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
+from botocore.exceptions import ClientError, ConnectTimeoutError, EndpointConnectionError, ReadTimeoutError
 from pynamodb.attributes import NumberAttribute
 
 from chalicelib.kernel.aws import client
-from chalicelib.kernel.errors import Conflict, Malformed, NotFound
+from chalicelib.kernel.errors import Busy, Conflict, Conflicted, Malformed, NotFound
 from chalicelib.kernel.facts import Fact
 from chalicelib.kernel.tables import AllOrNothing, Item, Look, cursor, position, table_name
 from tests.conftest import NOON
@@ -159,3 +160,41 @@ def test_a_look_asks_again_for_what_the_table_had_no_room_for(dynamodb: Any) -> 
         events.unregister("after-call.dynamodb.BatchGetItem", unprocessed)
     assert len(told) == 2
     assert found() is not None
+
+
+REACHED = {"endpoint_url": "https://dynamodb.test"}
+BROKEN = {"Error": {"Code": "InternalServerError"}, "ResponseMetadata": {"HTTPStatusCode": 500}}
+
+
+@pytest.mark.parametrize(
+    "trouble",
+    [
+        ConnectTimeoutError(**REACHED),
+        EndpointConnectionError(**REACHED),
+        ReadTimeoutError(**REACHED),
+        ClientError(BROKEN, "TransactWriteItems"),  # type: ignore[arg-type]
+    ],
+)
+def test_a_dynamodb_that_cannot_be_reached_or_broke_is_busy_and_not_a_fault_of_ours(
+    dynamodb: Any, trouble: Exception
+) -> None:
+    """Nobody knows whether it was written, so it is not tried again here."""
+    purse("a", 7).save()
+    tried = []
+
+    def fail(**_: Any) -> None:
+        tried.append(1)
+        raise trouble
+
+    events = client("dynamodb").meta.events
+    events.register("before-call.dynamodb.TransactWriteItems", fail)
+    try:
+        write = AllOrNothing()
+        take("a", 1, write)
+        take("b", 1, write)
+        with pytest.raises(Busy) as refusal:
+            write.commit()
+    finally:
+        events.unregister("before-call.dynamodb.TransactWriteItems", fail)
+    assert not isinstance(refusal.value, Conflicted)
+    assert (len(tried), balance("a")) == (1, 7)
