@@ -224,6 +224,18 @@ def test_c12_an_address_is_stopped_whatever_accounts_it_has(
         tries(99, "203.0.113.8")
 
 
+def test_c12_nor_does_a_key_that_was_good_once_hide_guesses_from_the_address(
+    service: CouponService, codes: tuple[str, ...], campaign_id: str, clock: Hands
+) -> None:
+    service.register(codes[0], KIM, "k", "203.0.113.7")
+    for _ in range(49):
+        service.store.count_failure(mark_of(SECRET, "203.0.113.7"), clock())
+    with pytest.raises(KeyReused):
+        service.register(spell(SECRET, campaign_id, "never", 1), KIM, "k", "203.0.113.7")
+    with pytest.raises(TooManyCodes):
+        service.register(codes[1], LEE, "k", "203.0.113.7")
+
+
 def test_many_good_customers_of_one_address_are_no_guessers(
     service: CouponService, codes: tuple[str, ...]
 ) -> None:

@@ -21,7 +21,7 @@ from chalicelib.coupons.model import (
 from chalicelib.coupons.service.desk import Desk, asked_by
 from chalicelib.kernel.auth import Caller
 from chalicelib.kernel.done import Done
-from chalicelib.kernel.errors import Refused
+from chalicelib.kernel.errors import KeyReused, Refused
 
 NO_CAMPAIGN = "cmp_"
 """Asked for in place of an unknown code's campaign."""
@@ -49,10 +49,13 @@ class Box(Desk, frozen=True):
         try:
             return Done(self.boxed(self._registered(coupon, groups, by, asked, at)))
         except (AlreadyDone, CodeRefused) as refusal:
-            before = self.asked_before(asked) or isinstance(refusal, AlreadyDone)
-            if coupon is None or not before:
+            before = self.store.asked(asked.request_id)
+            mine = before == asked or (before is None and isinstance(refusal, AlreadyDone))
+            if coupon is None or not mine:
                 if near is not None:
                     self.store.count_failure(near, at)
+                if before not in (None, asked):
+                    raise KeyReused() from None
                 raise
         self.store.forgive_try(by.id, at)
         return Done(self.boxed(coupon.owned_by(by.id)), replayed=True)
@@ -81,7 +84,7 @@ class Box(Desk, frozen=True):
     # --- without one ---------------------------------------------------------------------------------------
 
     def offered(self, by: Caller) -> list[Offered]:
-        """The campaigns whose coupon this customer may take now, or has taken and can still use."""
+        """The campaigns whose coupon this customer may take now, or has taken, until they end."""
         at = self.now()
         found = [self.budgets.campaign(each) for each in self.store.offered(at, MOST_OFFERED)]
         taken, groups = self.store.standing(by.id, [self._own(each, by).code_hash for each in found])
