@@ -1,8 +1,11 @@
 """Giving back what was paid: in the proportion in which it was paid, once, and never more than that."""
 
+import functools
 import json
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -338,6 +341,61 @@ def test_what_was_bound_for_a_coupon_is_not_stranded_when_the_card_keeps_a_deduc
     assert shop.pots(campaign.campaign_id) == (5_000, 0, 0)
     assert shop.coupons.status(campaign.campaign_id).uses_left == 1
     assert shop.coupons.store.reclaimable(clock.at + timedelta(days=9), 9) == []
+
+
+def test_c05_a_cancelled_contract_billing_and_operations_at_once_give_each_part_back_once(shop: Shop) -> None:
+    campaign_id, checkout = paid(shop)
+    asked: list[Callable[[], object]] = [
+        lambda: shop.checkout.came_to_nothing("con_kim"),
+        lambda: shop.checkout.refund_card(str(checkout.payment_id), "con-refund-1", 289_800),
+        lambda: shop.refund(checkout.checkout_id, "r1", 100_000),
+    ]
+
+    def ask(number: int) -> bool:
+        try:
+            asked[number % 3]()
+        except (Busy, NotRefundable):
+            return False
+        return True
+
+    with ThreadPoolExecutor(6) as hands:
+        assert any(hands.map(ask, range(9)))
+    shop.checkout.came_to_nothing("con_kim")
+    after = shop.look(checkout.checkout_id)
+    assert (after.left.points, after.left.coupon, after.has_coupon) == (0, 0, False)
+    assert (shop.bank.kept, shop.balance(KIM)) == (after.left.card, 100_000)
+    assert shop.pots(campaign_id)[1:] == (0, 0)
+    shop.books_agree(checkout.checkout_id)
+    assert shop.reserve(checkout.coupon_id, KIM, "k2").value.discount == 46_000
+
+
+class Overtaken:
+    """A store in which somebody else is faster, once."""
+
+    def __init__(self, store: Any, faster: Callable[[], object]) -> None:
+        self.store, self.faster = store, [faster]
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.store, name)
+
+    def refund(self, *clauses: Any) -> None:
+        if self.faster:
+            self.faster.pop()()
+        self.store.refund(*clauses)
+
+
+@pytest.mark.parametrize("left", [0, 1])
+def test_a_contract_that_came_to_nothing_hears_of_what_was_given_back_meanwhile(
+    shop: Shop, left: int
+) -> None:
+    """And has nothing to add to it, nor to complain of."""
+    _, checkout = paid(shop)
+    faster = functools.partial(shop.refund, checkout.checkout_id, "r1", FEE - left)
+    slow = replace(shop.checkout, store=Overtaken(shop.checkout.store, faster))
+    slow.came_to_nothing("con_kim")
+    after = shop.look(checkout.checkout_id)
+    assert (after.left, shop.balance(KIM)) == (Parts(left, 0, 0), 100_000)
+    assert all(back.parts.total for back in after.refunds)
 
 
 def test_what_a_card_paid_is_left_to_billing(shop: Shop) -> None:

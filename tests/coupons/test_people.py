@@ -250,6 +250,24 @@ def test_what_was_bound_for_a_coupon_that_came_back_void_is_free_at_once(
     assert stands(service.status(campaign_id))[:2] == (10_000, 0)
 
 
+def test_so_is_each_part_of_what_it_paid(service: CouponService) -> None:
+    terms = replace(FIVE_THOUSAND_OFF, reserve_at=ReserveAt.ISSUE)
+    campaign_id = campaign_of(service, terms, budget=5_000, uses=1).campaign_id
+    (coupon_id,) = coupons_of(service, campaign_id, KIM)
+    till = Till(service)
+    till.reserve("chk_1", coupon_id, 5_000)
+    till.capture("chk_1")
+    till.refund("chk_1", back=1_000, whole=False)
+    assert stands(service.status(campaign_id)) == (0, 1_000, 5_000, 1_000)
+    service.void_batch(campaign_id, "for-kim", "leaked", OLGA, "v")
+    service.carry_on(campaign_id, "for-kim")
+    till.refund("chk_1", back=2_000, whole=False)
+    assert stands(service.status(campaign_id)) == (2_000, 1_000, 5_000, 3_000)
+    till.refund("chk_1", back=2_000)
+    assert stands(service.status(campaign_id)) == (4_000, 1_000, 5_000, 5_000)
+    assert service.status(campaign_id).uses_left == 1
+
+
 def test_a_coupon_that_is_worth_something_else_meanwhile_is_looked_at_again(service: CouponService) -> None:
     """Used and given back in between: what is then bound for it must go back, and nothing else."""
     terms = replace(FIVE_THOUSAND_OFF, reserve_at=ReserveAt.ISSUE)

@@ -5,6 +5,7 @@ Each refund id happens once, for ever, with the amount it was made with.
 """
 
 from collections.abc import Callable
+from contextlib import suppress
 
 from msgspec.structs import replace
 
@@ -72,10 +73,13 @@ class Refunds(Desk, frozen=True):
             return
 
         def part(left: Parts) -> Parts:
-            return replace(left, card=0) if checkout.payable else left.of(min(fee, left.total))
+            back = replace(left, card=0) if checkout.payable else left.of(min(fee, left.total))
+            if back == NOTHING:
+                raise NotRefundable(left=left.total)
+            return back
 
-        if fee and part(checkout.left).total:
-            asked = GivenBack(f"contract/{contract_id}", fee, NOTHING, self.now())
+        asked = GivenBack(f"contract/{contract_id}", fee, NOTHING, self.now())
+        with suppress(NotRefundable):  # somebody else gave it back
             self._refund(checkout, asked, part)
 
     def _refund(self, before: Checkout, asked: GivenBack, part: Callable[[Parts], Parts]) -> Done[Refunded]:
