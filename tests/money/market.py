@@ -352,6 +352,26 @@ class Market:
 
         self._enter("refund", act)
 
+    def call_off(self, place: int, percent: int) -> None:
+        """A contract ends before it begins: billing gives back so much of what the card paid, and points and
+        coupon come back whole."""
+        checkout_id = self._name(place, Standing.CAPTURED)
+        checkout = self.truths.checkouts.get(checkout_id or "")
+        if checkout is None or checkout.state is not Standing.CAPTURED:
+            return
+        amount, paid_by = checkout.payable * percent // 100, str(checkout.payment_id)
+        about = {"checkout": checkout.checkout_id, "amount": amount}
+
+        def act() -> None:
+            if amount:
+                name = f"off {percent}"
+                self._persist(lambda till: till.checkout.refund_card(paid_by, name, amount), OLGA, about)
+            ended = checkout.items[0].item.ref
+            self._persist(lambda till: till.checkout.came_to_nothing(ended), OLGA, about)
+            self.heard["called off"] += 1
+
+        self._enter("call off", act)
+
     def sweep(self) -> None:
         self._enter("sweep", lambda: self._persist(lambda till: till.checkout.sweep(), OLGA, {}))
 

@@ -33,6 +33,10 @@ def refund(market: Market, rng: random.Random) -> None:
     market.refund(rng.randrange(32), rng.randrange(3), rng.choice([100, 100, 50, 30, 1]))
 
 
+def call_off(market: Market, rng: random.Random) -> None:
+    market.call_off(rng.randrange(32), rng.choice([100, 90, 90, 0]))
+
+
 CHANCES: dict[Callable[[Market, random.Random], None], int] = {
     reserve: 92,
     capture: 36,
@@ -47,6 +51,7 @@ CHANCES: dict[Callable[[Market, random.Random], None], int] = {
     lambda market, rng: market.resume(): 3,
     lambda market, rng: market.close(): 1,
     lambda market, rng: market.bank.hears_again(rng.randrange(32)): 1,
+    call_off: 6,
 }
 """Of what somebody begins, how often."""
 
