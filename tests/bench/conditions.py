@@ -68,7 +68,7 @@ REDUNDANT = (
     Redundant(
         (
             f"{HOLDS}HoldStore._give_back: UsesItem.used >= 1",
-            f"{HOLDS}HoldStore._give_back: _by_checkout(used)",
+            f"{HOLDS}HoldStore._give_back: held",
         ),
         "who uses a coupon is counted, and the coupon's own row says who uses it",
     ),

@@ -92,6 +92,8 @@ def test_given_back_before_the_end_it_has_its_money_again(
     assert (stored(service, first).state, stored(service, first).worth) == (State.USED, 1_000)
     till.refund("chk_2", back=4_000)
     assert (stored(service, first).state, stored(service, first).worth) == (State.REGISTERED, 5_000)
+    with pytest.raises(NotHeld):
+        till.refund("chk_2", back=1_000, whole=False)
     assert stands(service.status(campaign_id)) == (0, 30_000, 5_000, 5_000)
     till.reserve("chk_3", first, 5_000)
 
