@@ -225,6 +225,29 @@ def test_a_smaller_discount_is_confirmed_and_nothing_is_paid_without_a_card(
     assert site.asked(CAPTURE)[0].body == {}
 
 
+def test_points_that_are_not_there_are_not_cut_to_their_first_digits(at_the_till: Page, site: Site) -> None:
+    page = at_the_till
+    points = page.get_by_label("쓸 포인트")
+    points.press_sequentially("99999")
+    expect(points).to_have_attribute("aria-invalid", "true")
+    page.get_by_role("button", name="결제 금액 확인하기").click()
+    expect(points).to_be_focused()
+    expect(page.locator("#points-error")).to_contain_text("0부터 12,300 사이")
+    assert site.asked(CHECKOUTS) == []
+
+
+def test_the_sign_up_takes_no_points_that_are_not_there(page: Page, site: Site) -> None:
+    open_shop(site)
+    has_means(site)
+    site.says(CHECKOUTS, Reply(201, priced()))
+    come_back_to_card(page, site)
+    points = page.get_by_label("쓸 포인트")
+    points.press_sequentially("99999")
+    pay_sign_up(page)
+    expect(points).to_be_focused()
+    assert site.asked(CHECKOUTS) == []
+
+
 def test_the_sign_up_pays_with_a_coupon_at_a_price_that_was_seen(browser: Browser, site: Site) -> None:
     context = browser.new_context(viewport=PHONE, locale="ko-KR")
     page = context.new_page()

@@ -4,7 +4,7 @@ import { find, learn, shelf, word } from "./kit.js";
 import { doing, foot } from "./my-form.js";
 import { get, h, Refusal, send, timeOf, won } from "./my-kit.js";
 import { cardForm, tokens } from "./my-card.js";
-import { anything, askMeans, choosing, NONE, refusalOf, sumRows } from "./pay-with.js";
+import { anything, askMeans, choosing, NONE, pointsRight, refusalOf, sumRows } from "./pay-with.js";
 import { showWallet } from "./wallet.js";
 import { words } from "./words-my-pay.js";
 
@@ -54,6 +54,7 @@ export async function open({ contract, place, done }) {
 
   /** Asks for the price of what is chosen. */
   async function price() {
+    if (!pointsRight()) return;
     try {
       await reserve();
       refused = "";

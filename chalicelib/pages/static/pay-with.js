@@ -1,6 +1,6 @@
 // What lowers a payment: one coupon and some points, chosen before it is priced. The sums here are a forecast; the service's own follow.
 
-import { ask, h, learn, Lost, word } from "./kit.js";
+import { ask, find, h, learn, Lost, word } from "./kit.js";
 import { appliesTo, conditionsOf, valueOf, worth } from "./coupons.js";
 import { token } from "./sign-in.js";
 import { words } from "./words-pay-with.js";
@@ -69,7 +69,8 @@ export function choosing(total, means, chosen, onChange) {
       const wish = wished(input.value);
       const right = wish <= means.points;
       error.textContent = right ? "" : word("means.points.wrong", { points: grouped(means.points) });
-      input.toggleAttribute("aria-invalid", !right);
+      if (right) input.removeAttribute("aria-invalid");
+      else input.setAttribute("aria-invalid", "true");
       if (right) change({ points: wish });
     }
     function all() {
@@ -89,6 +90,15 @@ export function choosing(total, means, chosen, onChange) {
     means.points ? points() : "",
     sums,
   );
+}
+
+/** Whether the points that stand there can be used; where they cannot, it is said at their place. */
+export function pointsRight() {
+  const input = find("points");
+  input?.dispatchEvent(new Event("input"));
+  if (!input?.hasAttribute("aria-invalid")) return true;
+  input.focus();
+  return false;
 }
 
 const wished = (text) => (/^\d*$/.test(digits(text)) ? Number(digits(text)) : Infinity);

@@ -2,7 +2,7 @@
 // The card's number goes to the payment company and to nobody else; its token lives in this page's memory only.
 
 import { ask, fail, find, hasWord, Lost, pause, put, show, shown, submitting, word } from "./kit.js";
-import { anything, askMeans, choosing, forecast, NONE, refusalOf } from "./pay-with.js";
+import { anything, askMeans, choosing, forecast, NONE, pointsRight, refusalOf } from "./pay-with.js";
 import { draft, forgetDraft, keep, keyFor, UNSIGNED } from "./plans-draft.js";
 import { make, won } from "./plans-parts.js";
 import { chosenPlan, chosenQuote, drawQuote } from "./quote.js";
@@ -140,6 +140,7 @@ function forgetCard() {
 
 /** From the typed card to the paid contract; every step that is done already is not done again. */
 async function pay(form) {
+  if (!pointsRight()) return;
   const typed = card ? null : typedCard();
   if (!card && !typed) return;
   const failed = await working(async () => {
