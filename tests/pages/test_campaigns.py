@@ -20,6 +20,7 @@ from tests.pages.answers_campaigns import (
     CMP,
     CODES,
     CREATE,
+    DAYS,
     DONE,
     FILE,
     GROWING,
@@ -29,6 +30,7 @@ from tests.pages.answers_campaigns import (
     RUNNING,
     RUNS,
     SETTLEMENTS,
+    SPEND,
     SPONSORED,
     TARGETS,
     TOLD,
@@ -197,7 +199,7 @@ def test_a_campaign_is_paused_resized_and_closed_with_a_way_back_where_there_is_
     assert len({each.body["top_up_id"] for each in sent}) == 1
     desk.get_by_role("button", name="Cut").click()
     answer(desk, "3000000", "Take it off")
-    expect(desk.get_by_role("dialog").get_by_role("alert")).to_contain_text("most that can be cut now is")
+    expect(desk.get_by_role("dialog").get_by_role("alert")).to_contain_text("now is KRW 2,390,000.")
     desk.keyboard.press("Escape")
     desk.get_by_role("button", name="Undo").click()
     expect(desk.locator("#room-news")).to_have_text("The budget is KRW 3,000,000 now.")
@@ -248,6 +250,49 @@ def test_codes_are_watched_as_they_grow_taken_as_a_file_given_and_voided(desk: P
     assert site.asked(VOID)[0].body == {"reason": "the file was lost"}
 
 
+def test_what_is_focused_or_typed_stays_when_the_room_is_drawn_anew(desk: Page, site: Site) -> None:
+    grown = {**GROWING, "state": "DONE", "issued": 100_000}
+    site.says(BATCHES, batches(GROWING), batches(GROWING), batches(grown))
+    enter(desk, site, f"ops#campaigns/{CMP}")
+    end = desk.get_by_role("button", name="Void the batch 20261120-2")
+    end.focus()
+    expect(desk.get_by_role("button", name="Codes of 20261120-2 as CSV")).to_be_visible()
+    expect(end).to_be_focused()
+    desk.evaluate("() => { location.hash = 'campaigns/new'; }")
+    desk.get_by_label("Name (customers see it)").fill("Winter")
+    desk.get_by_label("Amount, or percent").fill("5,000")
+    desk.get_by_label("Offer what is left").check(force=True)
+    desk.get_by_role("button", name="한국어").click()
+    expect(desk.get_by_label("캠페인 이름")).to_have_value("Winter")
+    expect(desk.get_by_label("남은 만큼 할인")).to_be_checked()
+    expect(desk.locator("#worth")).to_contain_text("5,000원을 깎아")
+
+
+def test_a_day_without_any_spending_has_its_place_and_a_closed_campaign_issues_nothing(
+    desk: Page, site: Site
+) -> None:
+    site.says(SPEND, Reply(body={"days": [DAYS[0], DAYS[-1]]}))
+    site.says(CAMPAIGN, Reply(body={**RUNNING, "state": "CLOSED"}))
+    enter(desk, site, f"ops#campaigns/{CMP}")
+    expect(desk.get_by_role("img", name=re.compile("over 8 days"))).to_be_visible()
+    expect(desk.locator(".chart tbody tr")).to_have_count(2)
+    expect(desk.get_by_role("button", name="Codes of 20261120-1 as CSV")).to_be_visible()
+    expect(desk.get_by_role("button", name="Issue", exact=True)).to_have_count(0)
+    expect(desk.get_by_text("Choose the customers")).to_have_count(0)
+
+
+def test_a_room_or_a_month_that_is_refused_says_why(desk: Page, site: Site) -> None:
+    site.says(CAMPAIGN, problem(404, "UNKNOWN_CAMPAIGN"))
+    enter(desk, site, f"ops#campaigns/{CMP}")
+    expect(desk.locator("#room .lead")).to_have_text("There is no such campaign.")
+    expect(desk.get_by_role("button", name="Try again")).to_be_visible()
+    site.says(f"{SETTLEMENTS}/2026-11", problem(409, "STATEMENT_CHANGED"))
+    enter(desk, site, "sponsor")
+    expect(desk.locator("#trouble-lead")).to_contain_text("no longer agrees with the books")
+    desk.get_by_role("button", name="한국어").click()
+    expect(desk.locator("#trouble-lead")).to_contain_text("원장과 맞지 않아")
+
+
 def test_every_attempt_and_refusal_is_looked_up_and_no_code_is_in_an_address(desk: Page, site: Site) -> None:
     site.says(f"{LOOKUP}?code=K7QM2X9D", Reply(body=LOOK))
     enter(desk, site, "ops#lookup")
@@ -256,6 +301,7 @@ def test_every_attempt_and_refusal_is_looked_up_and_no_code_is_in_an_address(des
     expect(desk.get_by_role("heading", name="Coupons")).to_be_focused()
     desk.get_by_text("2 ledger lines").click()
     expect(desk.locator(".attempts tbody tr")).to_have_count(4)
+    expect(desk.locator(".attempts")).to_contain_text("Paid · ")
     expect(desk.get_by_role("group", name="Refusals")).to_contain_text("ORDER_TOO_SMALL")
     assert "K7QM2X9D" not in desk.url
 
@@ -268,6 +314,7 @@ def test_a_difference_is_repaired_by_a_second_person(desk: Page, site: Site) -> 
     expect(desk.locator("#room tbody tr").first).to_contain_text("1")
     desk.get_by_role("button", name="Reconcile everything now").click()
     expect(desk.locator("#run")).to_have_text("All 8,412 figures agree.")
+    expect(desk.locator("#room-news")).to_have_text("All 8,412 figures agree.")
     desk.evaluate("() => { location.hash = 'books/run_1'; }")
     expect(desk.locator("#run tbody tr")).to_contain_text("KRW -5,000")
     site.says(REPAIRS, problem(422, "SAME_PERSON"), Reply(201, REPAIRED))
@@ -284,6 +331,7 @@ def test_a_sponsor_sees_the_months_and_takes_one_as_a_file(desk: Page, site: Sit
     expect(desk.locator("#sponsor .banner")).to_contain_text("not over")
     total = desk.locator("#sponsor table").last.locator("tbody tr").last
     expect(total).to_contain_text("KRW 105,000")
+    expect(desk.locator("[aria-labelledby=lines-title] .pairs")).to_contain_text("To settleKRW 105,000")
     site.says(f"{SETTLEMENTS}/2026-11?format=csv", Reply(body="campaign,day\r\n"))
     with desk.expect_download() as taken:
         desk.get_by_role("button", name="Download CSV").click()
@@ -329,7 +377,8 @@ def test_axe_finds_nothing_in_the_rooms_and_nothing_sticks_out_on_a_phone(desk: 
 
 
 STATIC = HERE / "static"
-WORDS = ["words-ops", "words-ops-campaigns", "words-ops-books", "words-coupons", "words-my-form"]
+WORDS = ["words-ops", *(f"words-ops-{part}" for part in ("campaigns", "books", "refusals"))]
+WORDS += ["words-coupons", "words-my-form"]
 ROOMS = [
     "ops-kit",
     "ops-campaigns",

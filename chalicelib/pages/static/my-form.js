@@ -68,10 +68,12 @@ export function reason(problem) {
   if (problem instanceof Lost) return word("lost");
   if (!(problem instanceof Refusal)) throw problem;
   if (problem.status === 429) return word("wait", { seconds: problem.wait || 60 });
-  if (hasWord(`problem.${problem.code}`)) return word(`problem.${problem.code}`, problem.data);
+  if (hasWord(`problem.${problem.code}`)) return word(`problem.${problem.code}`, figures(problem.data));
   if (hasWord(OTHER)) return word(OTHER, { code: problem.code, title: problem.data.title ?? "" });
   return word({ 400: "wrong", 404: "problem.NOT_FOUND", 409: "problem.CHANGED" }[problem.status] ?? "problem.REFUSED");
 }
+
+const figures = (data) => Object.fromEntries(Object.entries(data).map(([name, value]) => [name, typeof value === "number" ? new Intl.NumberFormat("en").format(value) : value]));
 
 /** A label, its hint, an input, and the place for its error; all read together. */
 export function field(name, { hint, ...props } = {}) {

@@ -1,6 +1,6 @@
 // My points: what there is, what runs out soon, every movement; birthday, conversion to a partner's, and news about offers.
 
-import { find, hasWord, learn, Lost, word } from "./kit.js";
+import { find, hasWord, language, learn, Lost, word } from "./kit.js";
 import { allRight, doing, field, foot } from "./my-form.js";
 import { dateOf, get, h, momentOf, Refusal, send } from "./my-kit.js";
 import { conversion } from "./my-convert.js";
@@ -103,7 +103,7 @@ export async function open({ place, say }) {
   function birthday() {
     const { birthday: known } = purse;
     const title = h("h2", {}, word("birthday.title"));
-    if (known && !editing) return [title, h("p", {}, word("birthday.is", known), " ", h("button.link", { type: "button", click: change }, word("birthday.change")))];
+    if (known && !editing) return [title, h("p", {}, dayInYear(known), " ", h("button.link", { type: "button", click: change }, word("birthday.change")))];
     const numbers = ["month", "day"].map((name) => field(name, { inputmode: "numeric", maxlength: "2", value: known?.[name] }));
     return [title, doing(h("form.card", { id: "birthday" }, h("p.hint", {}, word("birthday.lead")), h("div.pair", {}, numbers), foot(word("birthday.go"), "secondary")), keepBirthday)];
   }
@@ -147,6 +147,9 @@ export async function open({ place, say }) {
   }
   return { title: "points.title", draw };
 }
+
+/** "29 February" */
+const dayInYear = ({ month, day }) => new Intl.DateTimeFormat(language() === "ko" ? "ko-KR" : "en-GB", { timeZone: "UTC", month: "long", day: "numeric" }).format(Date.UTC(2024, month - 1, day));
 
 /** What is on screen stays. */
 function shrug(problem) {

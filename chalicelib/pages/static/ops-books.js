@@ -49,11 +49,17 @@ async function one(id, place, say) {
       return run;
     });
     draw();
+    if (run.state === OVER) say(result());
     watch();
   }
 
   function watch() {
     if (run.state !== OVER) setTimeout(() => find("run") && look(), LOOK_MS);
+  }
+
+  function result() {
+    const { checked, differences, more } = run;
+    return differences.length ? word("books.found", { count: grouped(differences.length + more) }) : word("books.clean", { checked: grouped(checked) });
   }
 
   const repair = (n) => async () => {
@@ -75,10 +81,10 @@ async function one(id, place, say) {
     const { state, checked, differences, more, by } = run;
     const heads = ["item", "account", "expected", "found", "amount", "repair"].map((name) => word(`difference.${name}`));
     const over = state === OVER;
-    const result = differences.length ? [h("p.error", {}, word("books.found", { count: differences.length + more })), h("p.hint", {}, word("books.second", { by })), table(word("books.differences"), heads, differences.map(row))] : over ? h("p.calm", {}, word("books.clean", { checked: grouped(checked) })) : "";
+    const found = differences.length ? [h("p.error", {}, result()), h("p.hint", {}, word("books.second", { by })), table(word("books.differences"), heads, differences.map(row))] : over ? h("p.calm", {}, result()) : "";
     place.replaceChildren(
       h("p.back", {}, h("a.link", { href: "#books" }, word("books.title"))),
-      panel("run-title", `${stateOf(state)} · ${word("books.checked")} ${grouped(checked)}`, h("div", { id: "run" }, over ? "" : h("progress", { "aria-label": word("books.begun") }), result)),
+      panel("run-title", `${stateOf(state)} · ${word("books.checked")} ${grouped(checked)}`, h("div", { id: "run" }, over ? "" : h("progress", { "aria-label": word("books.begun") }), found)),
     );
   }
 

@@ -135,7 +135,8 @@ export async function open({ place, say }, id) {
   function redrawFigures() {
     if (!place.contains(find("figures"))) return;
     find("figures").replaceChildren(...figures());
-    if (!find("spend").querySelector("details[open]")) find("spend").replaceChildren(spending());
+    const read = find("spend").querySelector("details[open]") || find("spend").contains(document.activeElement);
+    if (!read) find("spend").replaceChildren(spending());
     find("state").textContent = stateOf(campaign.state);
   }
 
@@ -144,7 +145,7 @@ export async function open({ place, say }, id) {
       h("p.back", {}, h("a.link", { href: "#campaigns" }, word("campaigns.title"))),
       panel("figures-title", word("sum.title"), h("p.state", { id: "state", "data-state": campaign.state }, stateOf(campaign.state)), h("div", { id: "figures" }, figures()), deeds()),
       panel("spend-title", word("chart.title"), h("div", { id: "spend" }, spending())),
-      ...codes.draw(campaign),
+      ...codes.draw(campaign).filter(Boolean),
       panel("terms-title", word("terms.title"), campaign.description ? h("p", {}, campaign.description) : "", terms()),
     );
   }

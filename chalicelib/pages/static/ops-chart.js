@@ -5,9 +5,11 @@ import { grouped, table, won } from "./ops-kit.js";
 
 const [HEIGHT, LEFT, TOP, BOTTOM] = [240, 8, 26, 24];
 const [PHONE, DESK] = [340, 960];
+const DAY_MS = 86_400_000;
 
-/** `days`: [{day, captured, refunded, count}], oldest first. */
-export function chart(days, budget) {
+/** `spent`: [{day, captured, refunded, count}], oldest first; a day without any has its place all the same. */
+export function chart(spent, budget) {
+  const days = everyDay(spent);
   const width = matchMedia("(max-width: 40rem)").matches ? PHONE : DESK;
   let sum = 0;
   const points = days.map((each) => ({ ...each, net: each.captured - each.refunded, sum: (sum += each.captured - each.refunded) }));
@@ -29,8 +31,18 @@ export function chart(days, budget) {
     labels(points, x, width),
   );
   const heads = ["day", "captured", "refunded", "net", "sum", "count"].map((name) => word(`chart.${name}`));
-  const rows = points.toReversed().map(({ day, captured, refunded, net, sum: reached, count }) => [day, won(captured), won(refunded), won(net), won(reached), grouped(count)]);
+  const rows = points.filter(({ captured, refunded, count }) => captured || refunded || count).toReversed().map(({ day, captured, refunded, net, sum: reached, count }) => [day, won(captured), won(refunded), won(net), won(reached), grouped(count)]);
   return h("figure.chart", {}, drawing, h("figcaption.legend", {}, h("span", { "data-line": "day" }, word("chart.net")), h("span", { "data-line": "sum" }, word("chart.sum"))), h("details", {}, h("summary", {}, word("chart.table")), table(word("chart.table"), heads, rows)));
+}
+
+function everyDay(spent) {
+  const found = new Map(spent.map((each) => [each.day, each]));
+  const days = [];
+  for (let at = Date.parse(spent[0].day); at <= Date.parse(spent.at(-1).day); at += DAY_MS) {
+    const day = new Date(at).toISOString().slice(0, 10);
+    days.push(found.get(day) ?? { day, captured: 0, refunded: 0, count: 0 });
+  }
+  return days;
 }
 
 /** The first day, the last one, and the one between where there is room. */

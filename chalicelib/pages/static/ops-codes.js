@@ -113,23 +113,32 @@ export async function codesOf(path, { say, changed }) {
 
   const list = () => (batches.length ? table(word("codes.list"), ["batch", "kind", "grown", "file"].map((name) => word(`codes.head.${name}`)), batches.map(row)) : h("p.hint", {}, word("codes.none")));
 
+  /** While a batch grows, what is focused is left alone; afterwards it, or what is there in its place, has the focus again. */
   function redraw() {
     const place = find("batches");
-    if (place && !place.contains(document.activeElement)) place.replaceChildren(list());
-    else if (place) for (const [n, { issued, voided }] of batches.entries()) place.querySelectorAll("tbody tr")[n]?.querySelector("progress")?.setAttribute("value", voided ?? issued);
+    const focused = place?.contains(document.activeElement) ? document.activeElement : null;
+    if (focused && going()) return grow(place);
+    place?.replaceChildren(list());
+    if (focused) (place.querySelector(`[aria-label="${CSS.escape(focused.ariaLabel)}"]`) ?? find("codes-title")).focus();
   }
 
-  function draw() {
+  function grow(place) {
+    for (const [n, { issued, voided }] of batches.entries()) place.querySelectorAll("tbody tr")[n]?.querySelector("progress")?.setAttribute("value", voided ?? issued);
+  }
+
+  /** Of a campaign that is over there is nothing more to be had but the files. */
+  function draw({ state }) {
     watch();
+    const over = state === "CLOSED";
     return [
       panel(
         "codes-title",
         word("codes.title"),
-        doing(h("form.line", { id: "issue" }, field("batch_id", { value: suggested(), maxlength: "64", spellcheck: "false", autocapitalize: "none" }), field("count", { inputmode: "numeric", value: "1,000", maxlength: "9" }), foot(word("codes.go"))), issue),
+        over ? "" : doing(h("form.line", { id: "issue" }, field("batch_id", { value: suggested(), maxlength: "64", spellcheck: "false", autocapitalize: "none" }), field("count", { inputmode: "numeric", value: "1,000", maxlength: "9" }), foot(word("codes.go"))), issue),
         h("div", { id: "batches" }, list()),
         h("p.error", { id: "codes-error", role: "alert" }),
       ),
-      panel(
+      over ? "" : panel(
         "targets-title",
         word("targets.title"),
         h(

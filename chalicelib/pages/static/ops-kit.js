@@ -1,9 +1,14 @@
 // What the rooms of operations share: figures, tables that a phone can show, and questions before what cannot be undone.
 
-import { h, inSeoul, Lost, word } from "./kit.js";
+import { h, inSeoul, learn, Lost, word } from "./kit.js";
 import { question } from "./dialog.js";
 import { reason } from "./my-form.js";
 import { Refusal } from "./my-kit.js";
+import { words } from "./words-ops-refusals.js";
+
+learn(words); // after those of a customer's forms, which say the same to somebody else
+
+export { reason };
 
 export const grouped = (number) => new Intl.NumberFormat("en").format(number);
 export const won = (amount) => word("won", { amount: grouped(amount) });

@@ -39,7 +39,7 @@ export async function open({ place }) {
 }
 
 function all({ coupons, attempts, refusals, looked, points }) {
-  if (!coupons.length && !attempts.length && !refusals.length && !points) return [h("p.hint", { id: "found-title", tabindex: "-1" }, word("lookup.none"))];
+  if (!coupons.length && !attempts.length && !refusals.length && !points) return [panel("found-title", word("lookup.none"))];
   const heads = (...names) => names.map((name) => word(`lookup.${name}`));
   return [
     coupons.length ? panel("found-title", word("lookup.coupons"), table(word("lookup.coupons"), heads("coupons", "state", "owner", "used"), coupons.map(couponRow))) : "",
@@ -50,7 +50,9 @@ function all({ coupons, attempts, refusals, looked, points }) {
 }
 
 /** A coupon's id begins with its campaign's. */
-const couponRow = ({ coupon_id: id, state, customer_id: customer, used_by: by }) => [h("a", { href: `#campaigns/${encodeURIComponent(id.split(".")[0])}` }, id), state, customer ?? "", by ?? ""];
+const couponRow = ({ coupon_id: id, state, customer_id: customer, used_by: by }) => [h("a", { href: `#campaigns/${encodeURIComponent(id.split(".")[0])}` }, id), named("coupon.is", state), customer ?? "", by ?? ""];
+
+const named = (kind, state) => (hasWord(`${kind}.${state}`) ? word(`${kind}.${state}`) : state);
 
 const refusalRow = ({ at, code, order_id: order, coupon_id: coupon }) => [momentOf(at), hasWord(`refusal.${code}`) ? `${word(`refusal.${code}`)} (${code})` : code, order ?? coupon ?? ""];
 
@@ -58,7 +60,7 @@ function attempt({ checkout_id: id, order_id: order, customer_id: customer, coup
   return h(
     "li",
     {},
-    h("p", {}, h("b", {}, state), " · ", momentOf(at)),
+    h("p", {}, h("b", {}, named("checkout", state)), " · ", momentOf(at)),
     facts([[word("lookup.by.checkout_id"), id], [word("lookup.by.order_id"), order], [word("lookup.by.customer_id"), customer], coupon && [word("lookup.by.coupon_id"), coupon]]),
     entries.length ? h("details", {}, h("summary", {}, word("lookup.entries", { count: entries.length })), lines(entries)) : "",
   );

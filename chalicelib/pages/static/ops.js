@@ -49,7 +49,7 @@ async function enterRoom(mine, name, about) {
     if (mine !== round || problem.status === 401) return;
     if (problem.status === 403) return leave("in.forbidden");
     if (!(problem instanceof Lost || problem instanceof TypeError || problem.status)) throw problem;
-    room = { title: () => word("room.lost"), draw: () => find("room").replaceChildren(h("button.primary", { type: "button", click: route }, word("again"))) };
+    room = await refusedRoom(problem);
   }
   find("sign-out").hidden = find("rooms").hidden = false;
   put("room-news", "");
@@ -57,10 +57,28 @@ async function enterRoom(mine, name, about) {
   show("room");
 }
 
+/** In place of a room that cannot be shown: why, where somebody said so. */
+async function refusedRoom(problem) {
+  const { reason } = problem.status ? await import("./ops-kit.js") : {};
+  const draw = () => find("room").replaceChildren(h("p.lead", {}, reason ? reason(problem) : word("lost")), h("button.primary", { type: "button", click: route }, word("again")));
+  return { title: () => word("room.lost"), draw };
+}
+
 function drawRoom() {
   if (!room) return;
   put("room-title", room.title());
   room.draw();
+}
+
+/** In the other language, with what was typed. */
+function redrawRoom() {
+  const typed = new Map([...find("room").querySelectorAll("input, textarea")].map((input) => [input.id, [input.value, input.checked]]));
+  drawRoom();
+  for (const input of find("room").querySelectorAll("input, textarea")) {
+    if (!typed.has(input.id)) continue;
+    [input.value, input.checked] = typed.get(input.id);
+    input.dispatchEvent(new Event("input", { bubbles: true }));
+  }
 }
 
 function leave(why) {
@@ -178,7 +196,7 @@ speak(words, () => {
   clearFailure(find("sign-in-form"));
   draw();
   drawFound();
-  drawRoom();
+  redrawRoom();
 });
 listenToFinding(leave);
 submitting(find("sign-in-form"), find("sign-in-error"), enter);

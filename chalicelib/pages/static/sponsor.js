@@ -4,9 +4,10 @@ import { clearFailure, fail, find, inSeoul, Lost, put, show, shown, speak, submi
 import { download } from "./csv.js";
 import { reason } from "./my-form.js";
 import { get, h, Refusal } from "./my-kit.js";
-import { grouped, panel, table, won } from "./ops-kit.js";
+import { facts, grouped, panel, table, won } from "./ops-kit.js";
 import { signIn, signOut, token } from "./sign-in.js";
 import { words as formWords } from "./words-my-form.js";
+import { words as refusalWords } from "./words-ops-refusals.js";
 import { words } from "./words-sponsor.js";
 
 const SETTLEMENTS = "v1/sponsor/settlements";
@@ -14,6 +15,7 @@ const SETTLEMENTS = "v1/sponsor/settlements";
 let campaigns = [];
 let periods = [];
 let settlement = null; // the month that is open
+let refused = null; // why there is nothing to show
 let round = 0;
 
 async function enter() {
@@ -60,7 +62,8 @@ async function openPeriod(mine) {
 function trouble(problem, mine) {
   if (mine !== round || problem.status === 401) return;
   if (problem.status === 403) return leave("in.forbidden");
-  if (!(problem instanceof Lost || problem instanceof Refusal)) throw problem;
+  refused = problem;
+  put("trouble-lead", reason(refused));
   show("trouble");
 }
 
@@ -101,6 +104,7 @@ function lines() {
     "lines-title",
     word("lines.title", { period }),
     h(preliminary ? "p.banner" : "p.calm", {}, word(preliminary ? "period.preliminary.more" : "period.final")),
+    all.length ? facts(["share", "captured", "refunded", "net"].map((name) => [word(`lines.${name}`), won(sums[name])])) : "",
     all.length ? table(word("lines.title", { period }), heads("lines", "campaign", "day", "count", "captured", "refunded", "net", "share"), [...rows, total]) : h("p.hint", {}, word("lines.none")),
     h("p.hint", {}, word("period.late")),
     h("p.deeds", {}, h("button.secondary", { type: "button", click: take }, word("csv.go"))),
@@ -122,9 +126,10 @@ async function take() {
   }
 }
 
-speak({ ...formWords, ...words }, () => {
+speak({ ...formWords, ...refusalWords, ...words }, () => {
   clearFailure(find("sign-in-form"));
   if (shown() === "house") draw();
+  if (shown() === "trouble") put("trouble-lead", reason(refused));
 });
 submitting(find("sign-in-form"), find("sign-in-error"), enter);
 find("sign-out").addEventListener("click", () => {

@@ -32,7 +32,6 @@ export const words = {
 
   "birthday.title": ["생일", "Birthday"],
   "birthday.lead": ["차를 한 번이라도 받으셨다면 생일에 포인트를 드려요. 태어난 해는 묻지 않아요.", "Once you have had a car from us, we give you points on your birthday. We do not ask for the year."],
-  "birthday.is": ["{month}월 {day}일", "{day}/{month}"],
   "birthday.change": ["다시 적기", "Change it"],
   "field.month": ["월", "Month"],
   "field.day": ["일", "Day"],

@@ -108,5 +108,5 @@ export const words = {
   "car.resume.done": ["다시 쓸 수 있어요.", "It works again."],
   "answer.missing": ["적어 주세요.", "Please type it."],
   "problem.other": ["할 수 없어요: {title} ({code})", "Not possible: {title} ({code})"],
-  "dialog.close": ["닫기", "Close"],
+  "dialog.close": ["그만두기", "Never mind"],
 };

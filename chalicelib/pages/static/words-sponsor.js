@@ -6,7 +6,7 @@ export const words = {
   again: ["다시 시도", "Try again"],
   lost: ["응답을 받지 못했어요. 연결을 확인하고 다시 시도해 주세요.", "No answer reached us. Check your connection and try again."],
   won: ["{amount}원", "KRW {amount}"],
-  "trouble.title": ["잠시 연결되지 않아요", "We cannot reach the service"],
+  "trouble.title": ["지금은 볼 수 없어요", "Not to be seen right now"],
   "problem.other": ["할 수 없어요: {title} ({code})", "Not possible: {title} ({code})"],
 
   "in.title": ["로그인", "Sign in"],
