@@ -19,6 +19,10 @@ LOOKUP = "GET /v1/ops/lookup"
 RUNS = "/v1/ops/reconciliations"
 RUN = f"GET {RUNS}/run_1"
 REPAIRS = "POST /v1/ops/repairs"
+SPONSOR = "POST /v1/ops/sponsors"
+PEOPLE = f"{SPONSOR}/sky-air/people"
+MEMBERS = "POST /v1/ops/groups/vip/members"
+GRANTS = "POST /v1/ops/points/grants"
 SPONSORED = "GET /v1/sponsor/campaigns"
 SETTLEMENTS = "GET /v1/sponsor/settlements"
 
@@ -146,6 +150,7 @@ LOOK: dict[str, Any] = {
     "looked": {"since": "2026-11-13T00:00:00Z", "complete": True},
     "points": {"balance": 12_300, "held": 500, "debt": 0},
 }
+RICHER = {"balance": 17_300, "held": 500, "debt": 0}
 CLEAN: dict[str, Any] = {
     "run_id": "run_0",
     "campaign_id": None,

@@ -23,14 +23,19 @@ from tests.pages.answers_campaigns import (
     DAYS,
     DONE,
     FILE,
+    GRANTS,
     GROWING,
     LOOK,
     LOOKUP,
+    MEMBERS,
+    PEOPLE,
     REPAIRS,
+    RICHER,
     RUNNING,
     RUNS,
     SETTLEMENTS,
     SPEND,
+    SPONSOR,
     SPONSORED,
     TARGETS,
     TOLD,
@@ -306,6 +311,77 @@ def test_every_attempt_and_refusal_is_looked_up_and_no_code_is_in_an_address(des
     assert "K7QM2X9D" not in desk.url
 
 
+def test_sponsors_their_people_and_groups_of_customers_are_looked_after(desk: Page, site: Site) -> None:
+    site.says(SPONSOR, problem(422, "SPONSOR_DIFFERS"), Reply(201, {"sponsor_id": "sky-air", "name": "Sky"}))
+    site.says(PEOPLE, Reply(201, {"sponsor_id": "sky-air", "subject": "sub-joon"}))
+    odd = problem(400, "MALFORMED")
+    odd.body["errors"] = [{"pointer": "/remove/0", "detail": "does not fit"}]
+    site.says(MEMBERS, odd, Reply(body={"group": "vip", "added": 2, "removed": 1}))
+    enter(desk, site, "ops#campaigns")
+    desk.get_by_role("link", name="Sponsors and groups").click()
+    expect(desk.get_by_role("heading", name="Sponsors and groups", level=1)).to_be_focused()
+    desk.get_by_role("button", name="Add", exact=True).click()
+    expect(desk.get_by_label("Sponsor id")).to_be_focused()
+    desk.get_by_label("Sponsor id").fill("sky-air")
+    desk.get_by_label("Company").fill("Sky")
+    desk.get_by_role("button", name="Add", exact=True).click()
+    expect(desk.get_by_role("alert").filter(has_text="another name")).to_be_visible()
+    desk.get_by_role("button", name="Add", exact=True).click()
+    expect(desk.locator("#room-news")).to_have_text("Sponsor added: Sky (sky-air)")
+    desk.get_by_label("Of which sponsor").fill("sky-air")
+    desk.get_by_label("Their account").fill("sub-joon")
+    desk.get_by_role("button", name="Add this person").click()
+    expect(desk.locator("#room-news")).to_have_text("sub-joon can see the settlements of sky-air now.")
+    assert site.asked(PEOPLE)[0].body == {"subject": "sub-joon"}
+    change = desk.get_by_role("button", name="Change the group")
+    desk.get_by_label("Group", exact=True).fill("vip")
+    change.click()
+    expect(desk.get_by_label("Customers to put in")).to_be_focused()
+    desk.get_by_label("Customers to put in").fill("sub-jiwoo, sub-mina\nsub-jiwoo")
+    out = desk.get_by_label("Customers to take out")
+    out.fill("sub-mina")
+    change.click()
+    expect(desk.locator("#remove-error")).to_contain_text("none of them also to be put in")
+    out.fill("sub-old")
+    change.click()
+    expect(out).to_have_attribute("aria-invalid", "true")
+    change.click()
+    expect(desk.locator("#room-news")).to_have_text("vip: 2 put in, 1 taken out.")
+    assert site.asked(MEMBERS)[1].body == {"add": ["sub-jiwoo", "sub-mina"], "remove": ["sub-old"]}
+
+
+def test_points_are_given_by_hand_after_one_more_look(desk: Page, site: Site) -> None:
+    site.says(f"{LOOKUP}?customer_id=sub-jiwoo", Reply(body=LOOK), Reply(body={**LOOK, "points": RICHER}))
+    site.says(GRANTS, problem(422, "LASTS_TOO_LONG"), LOST, LOST, LOST, Reply(201, {"points": 5_000}))
+    enter(desk, site, "ops#lookup")
+    desk.get_by_label("Customer").check(force=True)
+    desk.get_by_label("Which one").fill("sub-jiwoo")
+    desk.get_by_role("button", name="Look up").click()
+    desk.get_by_text("Give points").click()
+    give = desk.get_by_role("button", name="Give these points")
+    desk.get_by_label("Points to give").fill("1,000,001")
+    give.click()
+    expect(desk.locator("#points-error")).to_contain_text("1,000,000")
+    desk.get_by_label("Points to give").fill("5,000")
+    desk.get_by_label("Why").fill("a late key")
+    give.click()
+    dialog = desk.get_by_role("dialog")
+    expect(dialog).to_contain_text("5,000 points to sub-jiwoo. This cannot be undone.")
+    assert site.asked(GRANTS) == []
+    sure = dialog.get_by_role("button", name="Give them")
+    sure.click()
+    expect(dialog.get_by_role("alert")).to_contain_text("two years from now")
+    sure.click()
+    expect(dialog.get_by_role("alert")).to_contain_text("No answer", timeout=15_000)
+    sure.click()
+    expect(desk.locator("#room-news")).to_have_text("5,000 points were given to sub-jiwoo.")
+    expect(desk.get_by_role("heading", name="Points")).to_be_focused()
+    expect(desk.get_by_text("17,300 to use")).to_be_visible()
+    sent = site.asked(GRANTS)
+    assert sent[0].body == {"customer_id": "sub-jiwoo", "points": 5_000, "reason": "a late key"}
+    assert len({each.headers["idempotency-key"] for each in sent[1:]}) == 1
+
+
 def test_a_difference_is_repaired_by_a_second_person(desk: Page, site: Site) -> None:
     begun = {**CLEAN, "run_id": "run_2", "state": "REQUESTED", "ended_at": None, "checked": 0}
     site.says(f"POST {RUNS}", Reply(202, begun))
@@ -331,7 +407,7 @@ def test_a_sponsor_sees_the_months_and_takes_one_as_a_file(desk: Page, site: Sit
     expect(desk.locator("#sponsor .banner")).to_contain_text("not over")
     total = desk.locator("#sponsor table").last.locator("tbody tr").last
     expect(total).to_contain_text("KRW 105,000")
-    expect(desk.locator("[aria-labelledby=lines-title] .pairs")).to_contain_text("To settleKRW 105,000")
+    expect(desk.locator("[aria-labelledby=lines-title] .numbers")).to_contain_text("To settleKRW 105,000")
     site.says(f"{SETTLEMENTS}/2026-11?format=csv", Reply(body="campaign,day\r\n"))
     with desk.expect_download() as taken:
         desk.get_by_role("button", name="Download CSV").click()
@@ -350,6 +426,7 @@ def test_axe_finds_nothing_in_the_rooms_and_nothing_sticks_out_on_a_phone(desk: 
     site.says(f"{LOOKUP}?code=A", Reply(body=LOOK))
     sign_of = {
         "ops#campaigns/new": "#worth",
+        "ops#campaigns/people": "#group-form",
         f"ops#campaigns/{CMP}": "#batches table",
         "ops#lookup": "#lookup",
         "sponsor": "#lines-title",
@@ -360,6 +437,8 @@ def test_axe_finds_nothing_in_the_rooms_and_nothing_sticks_out_on_a_phone(desk: 
         desk.wait_for_selector(sign)
         if room.endswith("new"):
             desk.get_by_role("button", name="Create the campaign").click()
+        if room.endswith("people"):
+            desk.get_by_role("button", name="Change the group").click()
         if room.endswith("lookup"):
             desk.get_by_label("Which one").fill("A")
             desk.keyboard.press("Enter")
@@ -387,6 +466,7 @@ ROOMS = [
     "ops-chart",
     "ops-codes",
     "ops-lookup",
+    "ops-people",
 ]
 CATALOGUES = {
     "ops": (WORDS, [*ROOMS, "ops-lookup", "ops-books", "csv"]),
@@ -415,7 +495,7 @@ def complete(page: Page, site: Site, name: str) -> None:
         assert not re.search("[가-힣]", english), entry
     code = "".join((STATIC / f"{each}.js").read_text(encoding="utf-8") for each in scripts)
     asked = set(re.findall(r'word\("([^"]+)"', code))
-    asked |= {f"field.{field}" for field in re.findall(r'field\("(\w+)"', code)}
+    asked |= {f"field.{field}" for field in re.findall(r'(?:field|area)\("(\w+)"', code)}
     if name == "sponsor":
         html = Path(HERE / "templates" / "sponsor.html").read_text(encoding="utf-8")
         asked |= set(re.findall(r'data-t(?:-label)?="([^"]+)"', html))

@@ -1,4 +1,4 @@
-"""What operations and sponsors are refused is said in both languages, and so is why a customer was refused."""
+"""Why operations, sponsors and customers are refused is said in both languages."""
 
 import re
 from typing import Any

@@ -4,9 +4,9 @@ import { fail, h, submitting, translate, word } from "./kit.js";
 
 /**
  * `answered(form)`: does what is asked; gives the name of the words that say why not, or {text}, "" when done, or null to close.
- * `labels`: names of words {title, lead, go, label, hint}; without `label` nothing is typed. True when it was done.
+ * `labels`: names of words {title, lead, go, label, hint}; without `label` nothing is typed. `values`: for the gaps in `lead`. True when it was done.
  */
-export function question({ title, lead, go, label, hint }, answered, input = {}) {
+export function question({ title, lead, go, label, hint, values }, answered, input = {}) {
   const typed = label && [
     h("label", { for: "answer", "data-t": label }),
     hint && h("p.hint", { id: "answer-hint", "data-t": hint }),
@@ -31,6 +31,7 @@ export function question({ title, lead, go, label, hint }, answered, input = {})
     else fail(error, why.name ?? why, form.elements.answer, why.seconds);
   });
   translate(dialog);
+  if (values) dialog.querySelector(".lead").textContent = word(lead, values);
   document.body.append(dialog);
   dialog.showModal();
   return new Promise((done) =>

@@ -43,7 +43,8 @@ export function foot(text, kind = "primary") {
 
 function explain(form, problem) {
   const fields = problem instanceof Refusal ? (problem.data.errors ?? []) : [];
-  const wrong = fields.map(({ pointer }) => form.elements[pointer?.split("/").at(-1)]).filter((input) => input?.id);
+  const named = ({ pointer }) => (pointer ?? "").split("/").map((name) => form.elements.namedItem(name)).findLast((input) => input?.id);
+  const wrong = fields.map(named).filter(Boolean);
   for (const input of wrong) blame(form, input);
   if (!wrong.length) form.querySelector(".whole").textContent = reason(problem);
   else wrong[0].focus();

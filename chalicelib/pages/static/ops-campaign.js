@@ -6,7 +6,7 @@ import { get, h, Refusal, send } from "./my-kit.js";
 import { chart } from "./ops-chart.js";
 import { stateOf } from "./ops-campaigns.js";
 import { codesOf } from "./ops-codes.js";
-import { because, button, facts, grouped, momentOf, numberOf, panel, won } from "./ops-kit.js";
+import { because, button, facts, grouped, momentOf, numberOf, panel, shrug, won } from "./ops-kit.js";
 
 const REFRESH_MS = 10_000;
 const AMOUNT = { input: { type: "text", inputmode: "numeric", autocomplete: "off", maxlength: "15" } };
@@ -167,10 +167,4 @@ function scopeOf(scope) {
   const { kinds, plans, groups } = scope;
   const said = [...kinds.map((kind) => word(`new.scope.${kind}`)), ...plans, ...groups.map((group) => word("terms.group", { group }))];
   return said.join(", ") || word("new.scope.all");
-}
-
-/** What is on screen stays. */
-function shrug(problem) {
-  if (!(problem instanceof Lost || problem instanceof Refusal)) throw problem;
-  return null;
 }

@@ -1,4 +1,4 @@
-// Campaigns: all of them, newest first; #campaigns/new makes one, #campaigns/<id> is one of them.
+// Campaigns: all of them, newest first; #campaigns/new makes one, #campaigns/<id> is one of them; #campaigns/people: who pays and who may use them.
 
 import { hasWord, learn, word } from "./kit.js";
 import { doing, foot } from "./my-form.js";
@@ -12,6 +12,7 @@ learn(words);
 export async function open(room) {
   const [id] = room.about;
   if (id === "new") return (await import("./ops-campaign-new.js")).open(room);
+  if (id === "people") return (await import("./ops-people.js")).open(room);
   if (id) return (await import("./ops-campaign.js")).open(room, id);
   const found = [];
   let next = null;
@@ -37,7 +38,7 @@ export async function open(room) {
   function draw() {
     const heads = ["name", "state", "budget", "spent", "reserved", "used"].map((name) => word(`campaigns.${name}`));
     room.place.replaceChildren(
-      h("p", {}, h("a.button", { href: "#campaigns/new", id: "new" }, word("campaigns.new"))),
+      h("p.deeds", {}, h("a.button", { href: "#campaigns/new", id: "new" }, word("campaigns.new")), h("a.button", { href: "#campaigns/people" }, word("people.title"))),
       found.length ? h("section.panel", {}, table(word("campaigns.title"), heads, found.map(row))) : h("p.hint", {}, word("campaigns.none")),
       next ? doing(h("form", {}, foot(word("campaigns.more"), "secondary")), press) : "",
     );

@@ -4,7 +4,7 @@ import { find, hasWord, Lost, word } from "./kit.js";
 import { download } from "./csv.js";
 import { allRight, doing, field, foot, reason } from "./my-form.js";
 import { get, h, Refusal, send } from "./my-kit.js";
-import { because, grouped, numberOf, panel, table } from "./ops-kit.js";
+import { area, because, grouped, listed, numberOf, panel, shrug, table } from "./ops-kit.js";
 
 const LOOK_MS = 1_500;
 const OVER = ["DONE", "VOID"];
@@ -49,7 +49,7 @@ export async function codesOf(path, { say, changed }) {
 
   async function target(form) {
     const batch = form.elements.target_batch.value.trim();
-    const customers = [...new Set(form.elements.customers.value.split(/[\s,;]+/).filter(Boolean))];
+    const customers = listed(form.elements.customers.value);
     if (!allRight(form, [["target_batch", /^[\w.-]{1,64}$/.test(batch)], ["customers", customers.length >= 1 && customers.length <= MOST_TARGETS]])) return;
     await send(`${path}/targets`, { batch_id: batch, customers, send: form.elements.send.checked });
     await begun(form, word("targets.begun", { count: grouped(customers.length) }));
@@ -150,7 +150,7 @@ export async function codesOf(path, { say, changed }) {
               "form",
               { id: "target" },
               field("target_batch", { value: suggested(), maxlength: "64", spellcheck: "false", autocapitalize: "none" }),
-              h("div.field", {}, h("label", { for: "customers" }, word("targets.customers")), h("p.hint", { id: "customers-hint" }, word("targets.customers.hint")), h("textarea", { id: "customers", name: "customers", rows: "5", spellcheck: "false", "aria-describedby": "customers-hint customers-error" }), h("p.error", { id: "customers-error" })),
+              area("customers", word("targets.customers.hint")),
               h("p.check", {}, h("input", { id: "send", name: "send", type: "checkbox", checked: true }), h("label", { for: "send" }, word("targets.send"))),
               h("p.hint", {}, word("targets.rules")),
               foot(word("targets.go"), "secondary"),
@@ -162,10 +162,4 @@ export async function codesOf(path, { say, changed }) {
     ];
   }
   return { draw };
-}
-
-/** What is on screen stays. */
-function shrug(problem) {
-  if (!(problem instanceof Lost || problem instanceof Refusal)) throw problem;
-  return null;
 }

@@ -39,16 +39,45 @@ export const button = (name, click, kind = "secondary") => h(`button.${kind}`, {
 export function because(what, deed, { input = { type: "text", maxlength: "200", autocomplete: "off" }, hint } = {}) {
   return question({ title: `${what}.title`, lead: `${what}.lead`, go: `${what}.go`, label: `${what}.label`, hint }, async (form) => {
     const text = form.elements.answer.value.trim();
-    if (!text) return "answer.missing";
-    try {
-      await deed(text);
-      return "";
-    } catch (problem) {
-      if (!(problem instanceof Refusal || problem instanceof Lost)) throw problem;
-      return { text: reason(problem) };
-    }
+    return text ? tried(() => deed(text)) : "answer.missing";
   }, input);
 }
+
+/** Asks once more before `deed()`; `values` fill the gaps of the question. True when done. */
+export function sure(what, values, deed) {
+  return question({ title: `${what}.title`, lead: `${what}.lead`, go: `${what}.go`, values }, () => tried(deed));
+}
+
+/** "" when it was done, or why it was not. */
+async function tried(deed) {
+  try {
+    await deed();
+    return "";
+  } catch (problem) {
+    shrug(problem);
+    return { text: reason(problem) };
+  }
+}
+
+/** No answer, or none that helps: what is on screen stays. */
+export function shrug(problem) {
+  if (!(problem instanceof Lost || problem instanceof Refusal)) throw problem;
+  return null;
+}
+
+/** A field for many, one a line. */
+export const area = (name, hint) =>
+  h(
+    "div.field",
+    {},
+    h("label", { for: name }, word(`field.${name}`)),
+    h("p.hint", { id: `${name}-hint` }, hint),
+    h("textarea", { id: name, name, rows: "5", spellcheck: "false", autocapitalize: "none", "aria-describedby": `${name}-hint ${name}-error` }),
+    h("p.error", { id: `${name}-error` }),
+  );
+
+/** Each of them once, however they were parted. */
+export const listed = (text) => [...new Set(text.split(/[\s,;]+/).filter(Boolean))];
 
 /** A whole number of won as people type it; NaN for anything else. */
 export const numberOf = (text) => (/^\d+$/.test(text.replace(/[\s,]/g, "")) ? Number(text.replace(/[\s,]/g, "")) : NaN);

@@ -2,16 +2,19 @@
 
 import { find, hasWord, learn, word } from "./kit.js";
 import { choice, doing, field, foot, allRight } from "./my-form.js";
-import { get, h } from "./my-kit.js";
-import { facts, grouped, momentOf, panel, table, won } from "./ops-kit.js";
+import { get, h, send } from "./my-kit.js";
+import { facts, grouped, momentOf, numberOf, panel, shrug, sure, table, won } from "./ops-kit.js";
 import { words } from "./words-ops-books.js";
 import "./ops-money.js";
 
 const BY = ["code", "coupon_id", "customer_id", "order_id", "checkout_id"];
 
-export async function open({ place }) {
+const MOST_POINTS = 1_000_000;
+
+export async function open({ place, say }) {
   learn(words);
   let found = null;
+  let path = "";
 
   /** A code is in no address: it is money to whoever reads it there. */
   async function look(form) {
@@ -20,13 +23,32 @@ export async function open({ place }) {
     if (!allRight(form, [["sought", value !== ""]])) return;
     found = null;
     drawFound();
-    found = await get(`v1/ops/lookup?${by}=${encodeURIComponent(value)}`);
+    path = `v1/ops/lookup?${by}=${encodeURIComponent(value)}`;
+    const answer = await get(path);
+    found = { ...answer, customer: by === "customer_id" ? value : answer.attempts[0]?.customer_id };
     drawFound();
     find("found-title").focus();
   }
 
   function drawFound() {
-    find("found-money").replaceChildren(...(found ? all(found) : []));
+    find("found-money").replaceChildren(...(found ? all(found, grant) : []));
+  }
+
+  /** The form is not busy while somebody thinks it over. */
+  function grant(form) {
+    const [points, reason] = [numberOf(form.elements.points.value), form.elements.reason.value.trim()];
+    if (!allRight(form, [["points", points >= 1 && points <= MOST_POINTS], ["reason", reason !== ""]])) return;
+    give(found.customer, points, reason);
+  }
+
+  /** What is given cannot be taken back: asked once more, with the name and the number. */
+  async function give(customer, points, reason) {
+    const done = await sure("do.grant", { customer, points: grouped(points) }, () => send("v1/ops/points/grants", { customer_id: customer, points, reason }));
+    if (!done) return;
+    found = { ...((await get(path).catch(shrug)) ?? found), customer };
+    drawFound();
+    say(word("do.grant.done", { customer, points: grouped(points) }));
+    find("points-title").focus();
   }
 
   function draw() {
@@ -38,12 +60,12 @@ export async function open({ place }) {
   return { title: () => word("lookup.title"), draw };
 }
 
-function all({ coupons, attempts, refusals, looked, points }) {
+function all({ coupons, attempts, refusals, looked, points }, grant) {
   if (!coupons.length && !attempts.length && !refusals.length && !points) return [panel("found-title", word("lookup.none"))];
   const heads = (...names) => names.map((name) => word(`lookup.${name}`));
   return [
     coupons.length ? panel("found-title", word("lookup.coupons"), table(word("lookup.coupons"), heads("coupons", "state", "owner", "used"), coupons.map(couponRow))) : "",
-    points ? panel("points-title", word("lookup.points"), h("p", {}, word("lookup.points.is", { balance: grouped(points.balance), held: grouped(points.held), debt: grouped(points.debt) }))) : "",
+    points ? panel("points-title", word("lookup.points"), h("p", {}, word("lookup.points.is", { balance: grouped(points.balance), held: grouped(points.held), debt: grouped(points.debt) })), granting(grant)) : "",
     panel(coupons.length ? "attempts-title" : "found-title", word("lookup.attempts"), attempts.length ? h("ul.plain.attempts", {}, attempts.map(attempt)) : h("p.hint", {}, word("lookup.none"))),
     panel("refusals-title", word("lookup.refusals"), refusals.length ? table(word("lookup.refusals"), heads("at", "reason", "order"), refusals.map(refusalRow)) : h("p.calm", {}, word("lookup.refusals.none")), h("p.hint", {}, word(looked.complete ? "lookup.since" : "lookup.part", { when: momentOf(looked.since) }))),
   ].filter(Boolean);
@@ -51,6 +73,14 @@ function all({ coupons, attempts, refusals, looked, points }) {
 
 /** A coupon's id begins with its campaign's. */
 const couponRow = ({ coupon_id: id, state, customer_id: customer, used_by: by }) => [h("a", { href: `#campaigns/${encodeURIComponent(id.split(".")[0])}` }, id), named("coupon.is", state), customer ?? "", by ?? ""];
+
+const granting = (grant) =>
+  h(
+    "details",
+    {},
+    h("summary", {}, word("grant.open")),
+    doing(h("form", { id: "grant" }, h("div.pair", {}, field("points", { inputmode: "numeric", maxlength: "9", hint: word("grant.hint") }), field("reason", { maxlength: "200", hint: word("grant.reason.hint") })), foot(word("grant.go"), "secondary")), grant),
+  );
 
 const named = (kind, state) => (hasWord(`${kind}.${state}`) ? word(`${kind}.${state}`) : state);
 

@@ -4,7 +4,7 @@ import { clearFailure, fail, find, inSeoul, Lost, put, show, shown, speak, submi
 import { download } from "./csv.js";
 import { reason } from "./my-form.js";
 import { get, h, Refusal } from "./my-kit.js";
-import { facts, grouped, panel, table, won } from "./ops-kit.js";
+import { grouped, panel, table, won } from "./ops-kit.js";
 import { signIn, signOut, token } from "./sign-in.js";
 import { words as formWords } from "./words-my-form.js";
 import { words as refusalWords } from "./words-ops-refusals.js";
@@ -104,7 +104,7 @@ function lines() {
     "lines-title",
     word("lines.title", { period }),
     h(preliminary ? "p.banner" : "p.calm", {}, word(preliminary ? "period.preliminary.more" : "period.final")),
-    all.length ? facts(["share", "captured", "refunded", "net"].map((name) => [word(`lines.${name}`), won(sums[name])])) : "",
+    all.length ? h("dl.numbers.four", {}, ["share", "captured", "refunded", "net"].map((name) => h("div", {}, h("dt", {}, word(`lines.${name}`)), h("dd", {}, won(sums[name]))))) : "",
     all.length ? table(word("lines.title", { period }), heads("lines", "campaign", "day", "count", "captured", "refunded", "net", "share"), [...rows, total]) : h("p.hint", {}, word("lines.none")),
     h("p.hint", {}, word("period.late")),
     h("p.deeds", {}, h("button.secondary", { type: "button", click: take }, word("csv.go"))),
