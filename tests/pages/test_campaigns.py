@@ -273,6 +273,24 @@ def test_what_is_focused_or_typed_stays_when_the_room_is_drawn_anew(desk: Page, 
     expect(desk.locator("#worth")).to_contain_text("5,000원을 깎아")
 
 
+def test_a_room_that_was_left_draws_nothing_into_the_next(desk: Page, site: Site) -> None:
+    desk.add_init_script("const slow = setInterval; setInterval = (deed, ms) => slow(deed, ms / 20);")
+    other = {**RUNNING, "campaign_id": "cmp_old", "name": "Summer", "budget": 700_000, "available": 690_000}
+    site.says("GET /v1/ops/campaigns/cmp_old", Reply(body={**other, "captured": 0, "refunded": 0}))
+    site.says("GET /v1/ops/campaigns/cmp_old/spend", Reply(body={"days": []}))
+    site.says("GET /v1/ops/campaigns/cmp_old/batches", batches())
+    site.says(BATCHES, batches(GROWING))
+    enter(desk, site, f"ops#campaigns/{CMP}")
+    desk.wait_for_selector("#batches progress")
+    desk.evaluate("() => { location.hash = 'campaigns/cmp_old'; }")
+    expect(desk.locator("#figures")).to_contain_text("KRW 700,000")
+    before = len(site.asked(CAMPAIGN))
+    desk.wait_for_timeout(2_500)
+    expect(desk.locator("#figures")).to_contain_text("KRW 700,000")
+    expect(desk.locator("#batches progress")).to_have_count(0)
+    assert len(site.asked(CAMPAIGN)) == before
+
+
 def test_a_day_without_any_spending_has_its_place_and_a_closed_campaign_issues_nothing(
     desk: Page, site: Site
 ) -> None:

@@ -156,6 +156,36 @@ def test_points_their_history_birthday_news_and_what_they_become(page: Page, sit
     assert site.asked(CONVERT)[0].body == {"partner": "sora", "account": "1234-5678", "points": 2_000}
 
 
+def convert(page: Page, site: Site) -> None:
+    """Two thousand points, and the partner takes a while."""
+    knows(site)
+    has_means(site)
+    site.says(CONVERT, Reply(202, CONVERTING))
+    site.says(CONVERSION, Reply(body=CONVERTING), Reply(body={**CONVERTING, "state": "DONE"}))
+    enter(page, site, "#points")
+    page.get_by_label("그곳의 회원 번호").fill("1234-5678")
+    page.get_by_label("바꿀 포인트").fill("2,000")
+    page.get_by_role("button", name="바꾸기", exact=True).click()
+    page.get_by_text("바꾸고 있어요").wait_for()
+
+
+def test_a_conversion_that_ends_after_signing_out_shows_nothing(page: Page, site: Site) -> None:
+    convert(page, site)
+    page.get_by_role("button", name="로그아웃").click()
+    page.wait_for_selector("#user:visible")
+    page.wait_for_timeout(4_000)
+    assert "12,300" not in page.content()
+
+
+def test_a_conversion_that_ends_later_leaves_the_next_page_alone(page: Page, site: Site) -> None:
+    convert(page, site)
+    page.evaluate("() => { location.hash = 'coupons'; }")
+    page.wait_for_selector("#register")
+    expect(page.locator("#news")).to_have_text("2,000P를 바꿨어요.", timeout=10_000)
+    expect(page.locator("#register")).to_be_visible()
+    expect(page.locator("#balance")).to_have_count(0)
+
+
 @pytest.fixture
 def at_the_till(page: Page, site: Site) -> Page:
     """A contract to be paid, two coupons that fit it and points."""

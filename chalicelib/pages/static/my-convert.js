@@ -21,7 +21,7 @@ export function conversion({ partners, balance, news }) {
     const made = await send("v1/me/points/conversions", { partner: partner.value, account: account.value.trim(), points });
     form.querySelector(".slow").textContent = word("convert.pending");
     await news(word(outcome(await ended(made)), { points: grouped(points) }));
-    find("convert-title").focus();
+    find("convert-title")?.focus();
   }
 
   const nameOf = (partner) => partner[`name_${language()}`];

@@ -94,14 +94,15 @@ async function openList(mine) {
 
 async function openTask(mine, file, what) {
   const { open } = await part(`./${file}.js`);
-  find("task").replaceChildren();
-  const { title, draw } = await open({ ...what, contract, visits, place: find("task"), done, reload, say });
+  const place = find("task").cloneNode(); // a task's own: one that was left draws into nothing
+  find("task").replaceWith(place);
+  const { title, draw } = await open({ ...what, contract, visits, place, done, reload, say });
   if (mine !== round) return;
   redraw = () => {
     find("back").textContent = word("home.back");
     find("back").href = `#${contract?.contract_id ?? ""}`;
     find("task-title").textContent = word(title);
-    keeping(find("task"), draw);
+    keeping(place, draw);
   };
   redraw();
   show("task");
@@ -195,7 +196,7 @@ function leave(why) {
   say("");
   find("sign-out").hidden = true;
   find("wallet").hidden = true;
-  for (const place of ["home", "task", "list", "wallet"]) find(place).replaceChildren();
+  for (const place of ["home", "task", "list", "wallet"]) find(place).replaceWith(find(place).cloneNode());
   show("sign-in");
   if (why) fail(find("sign-in-error"), why);
 }

@@ -48,13 +48,14 @@ async function one(id, place, say) {
       if (!(problem instanceof Lost || problem instanceof Refusal)) throw problem;
       return run;
     });
+    if (!place.isConnected) return;
     draw();
     if (run.state === OVER) say(result());
     watch();
   }
 
   function watch() {
-    if (run.state !== OVER) setTimeout(() => find("run") && look(), LOOK_MS);
+    if (run.state !== OVER) setTimeout(() => place.isConnected && look(), LOOK_MS);
   }
 
   function result() {

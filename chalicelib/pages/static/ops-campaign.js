@@ -17,7 +17,7 @@ export async function open({ place, say }, id) {
   let spend = await get(`${path}/spend`).catch(shrug);
   let undo = null; // {deed}: what takes the last change back
   const ids = new Map(); // what was sent and never answered -> its id
-  const codes = await codesOf(path, { say, changed: () => look().catch(shrug) });
+  const codes = await codesOf(path, { place, say, changed: () => look().catch(shrug) });
 
   async function look() {
     [campaign, spend] = await Promise.all([get(path), get(`${path}/spend`).catch(shrug)]);
@@ -33,6 +33,7 @@ export async function open({ place, say }, id) {
   /** Does it, says it, and offers the way back where there is one. */
   async function change(name, deed, back = null) {
     campaign = withCounts(await deed());
+    if (!place.isConnected) return;
     undo = back;
     draw();
     say(word(`do.${name}.done`, { budget: won(campaign.budget), name: campaign.name }));

@@ -12,7 +12,7 @@ const MOST = 100_000;
 const MOST_TARGETS = 1_000;
 
 /** `path`: of the campaign. `changed()`: told when a batch is done, for its counts are others then. */
-export async function codesOf(path, { say, changed }) {
+export async function codesOf(path, { place: room, say, changed }) {
   let batches = (await get(`${path}/batches`).catch(shrug))?.batches ?? [];
   let timer = null;
 
@@ -21,6 +21,7 @@ export async function codesOf(path, { say, changed }) {
   async function look() {
     const before = going();
     batches = (await get(`${path}/batches`).catch(shrug))?.batches ?? batches;
+    if (!room.isConnected) return;
     redraw();
     if (before && !going()) {
       say(word("codes.ready"));
@@ -33,7 +34,7 @@ export async function codesOf(path, { say, changed }) {
     clearTimeout(timer);
     if (!going()) return;
     timer = setTimeout(async () => {
-      if (!find("batches")) return;
+      if (!room.isConnected) return;
       await look();
       watch();
     }, LOOK_MS);

@@ -27,11 +27,11 @@ export async function open({ place, say }) {
     const answer = await get(path);
     found = { ...answer, customer: by === "customer_id" ? value : answer.attempts[0]?.customer_id };
     drawFound();
-    find("found-title").focus();
+    find("found-title")?.focus();
   }
 
   function drawFound() {
-    find("found-money").replaceChildren(...(found ? all(found, grant) : []));
+    find("found-money")?.replaceChildren(...(found ? all(found, grant) : []));
   }
 
   /** The form is not busy while somebody thinks it over. */
@@ -48,7 +48,7 @@ export async function open({ place, say }) {
     found = { ...((await get(path).catch(shrug)) ?? found), customer };
     drawFound();
     say(word("do.grant.done", { customer, points: grouped(points) }));
-    find("points-title").focus();
+    find("points-title")?.focus();
   }
 
   function draw() {

@@ -42,8 +42,10 @@ async function route() {
 async function enterRoom(mine, name, about) {
   try {
     const { open } = await import(`./${ROOMS[name]}.js`);
-    const opened = await open({ about, place: find("room"), say: (news) => put("room-news", news), again: route });
+    const place = find("room").cloneNode(); // a room's own: one that was left draws into nothing
+    const opened = await open({ about, place, say: (news) => place.isConnected && put("room-news", news), again: route });
     if (mine !== round) return;
+    find("room").replaceWith(place);
     room = opened;
   } catch (problem) {
     if (mine !== round || problem.status === 401) return;
@@ -86,7 +88,7 @@ function leave(why) {
   overview = room = null;
   round += 1;
   forgetFound();
-  find("room").replaceChildren();
+  find("room").replaceWith(find("room").cloneNode());
   for (const id of ["room-title", "room-news"]) put(id, "");
   find("rooms").hidden = true;
   find("sign-out").hidden = true;
