@@ -23,6 +23,7 @@ SPONSOR = "POST /v1/ops/sponsors"
 PEOPLE = f"{SPONSOR}/sky-air/people"
 MEMBERS = "POST /v1/ops/groups/vip/members"
 GRANTS = "POST /v1/ops/points/grants"
+APPROVE = f"{GRANTS}/pgr_1/approve"
 SPONSORED = "GET /v1/sponsor/campaigns"
 SETTLEMENTS = "GET /v1/sponsor/settlements"
 
@@ -149,6 +150,13 @@ LOOK: dict[str, Any] = {
     ],
     "looked": {"since": "2026-11-13T00:00:00Z", "complete": True},
     "points": {"balance": 12_300, "held": 500, "debt": 0},
+}
+GIVEN: dict[str, Any] = {
+    "grant_id": "pgr_1",
+    "state": "GIVEN",
+    "customer_id": "sub-jiwoo",
+    "points": 5_000,
+    "expires_at": "2027-11-30T15:00:00Z",
 }
 RICHER = {"balance": 17_300, "held": 500, "debt": 0}
 CLEAN: dict[str, Any] = {

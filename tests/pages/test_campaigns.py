@@ -13,6 +13,7 @@ from playwright.sync_api import Browser, Page, expect
 from chalicelib.pages.store import HERE, version
 from tests.pages.answers import GET_OVERVIEW, SIGN_IN, overview, signed_in
 from tests.pages.answers_campaigns import (
+    APPROVE,
     AT,
     BATCHES,
     CAMPAIGN,
@@ -23,6 +24,7 @@ from tests.pages.answers_campaigns import (
     DAYS,
     DONE,
     FILE,
+    GIVEN,
     GRANTS,
     GROWING,
     LOOK,
@@ -370,7 +372,7 @@ def test_sponsors_their_people_and_groups_of_customers_are_looked_after(desk: Pa
 
 def test_points_are_given_by_hand_after_one_more_look(desk: Page, site: Site) -> None:
     site.says(f"{LOOKUP}?customer_id=sub-jiwoo", Reply(body=LOOK), Reply(body={**LOOK, "points": RICHER}))
-    site.says(GRANTS, problem(422, "LASTS_TOO_LONG"), LOST, LOST, LOST, Reply(201, {"points": 5_000}))
+    site.says(GRANTS, problem(422, "LASTS_TOO_LONG"), LOST, LOST, LOST, Reply(201, GIVEN))
     enter(desk, site, "ops#lookup")
     desk.get_by_label("Customer").check(force=True)
     desk.get_by_label("Which one").fill("sub-jiwoo")
@@ -398,6 +400,33 @@ def test_points_are_given_by_hand_after_one_more_look(desk: Page, site: Site) ->
     sent = site.asked(GRANTS)
     assert sent[0].body == {"customer_id": "sub-jiwoo", "points": 5_000, "reason": "a late key"}
     assert len({each.headers["idempotency-key"] for each in sent[1:]}) == 1
+
+
+def test_many_points_are_given_by_two_people(desk: Page, site: Site) -> None:
+    site.says(f"{LOOKUP}?customer_id=sub-jiwoo", Reply(body=LOOK))
+    asked = {**GIVEN, "points": 200_000, "state": "ASKED", "expires_at": None}
+    site.says(GRANTS, Reply(202, asked))
+    site.says(APPROVE, problem(422, "OWN_GRANT"), Reply(200, {**asked, "state": "GIVEN"}))
+    enter(desk, site, "ops#lookup")
+    desk.get_by_label("Customer").check(force=True)
+    desk.get_by_label("Which one").fill("sub-jiwoo")
+    desk.get_by_role("button", name="Look up").click()
+    desk.get_by_text("Give points").click()
+    desk.get_by_label("Points to give").fill("200,000")
+    desk.get_by_label("Why").fill("a car that never came")
+    desk.get_by_role("button", name="Give these points").click()
+    desk.get_by_role("dialog").get_by_role("button", name="Give them").click()
+    expect(desk.locator("#room-news")).to_contain_text("Not given yet")
+    expect(desk.locator("#room-news")).to_contain_text("pgr_1")
+    desk.get_by_text("Give points").click()
+    desk.get_by_label("Number").fill("pgr_1")
+    desk.get_by_role("textbox", name="Points", exact=True).fill("200,000")
+    approve = desk.get_by_role("button", name="Approve")
+    approve.click()
+    expect(desk.get_by_role("alert").filter(has_text="Please ask a colleague")).to_be_visible()
+    approve.click()
+    expect(desk.locator("#room-news")).to_have_text("200,000 points were given to sub-jiwoo.")
+    assert site.asked(APPROVE)[0].body == {"customer_id": "sub-jiwoo", "points": 200_000}
 
 
 def test_a_difference_is_repaired_by_a_second_person(desk: Page, site: Site) -> None:

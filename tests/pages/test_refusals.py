@@ -19,15 +19,24 @@ ANSWERED = (Busy, TooMany, Unauthenticated)
 
 INSIDE = {
     *("ALREADY_BOOKED", "ALREADY_DONE", "ALREADY_RESERVED", "BATCH_MOVED", "CODE_TAKEN", "GIFT_OVER"),
-    *("MOVED_ON", "NOT_AS_FOUND", "NOT_BOUND", "NOT_HELD", "PAYMENT_KNOWN", "RUN_KNOWN", "RUN_MOVED"),
-    *("SHARD_MERGED", "SHARD_SHORT", "SPONSOR_KNOWN"),
+    *(
+        "MOVED_ON",
+        "NOT_ALONE",
+        "NOT_AS_FOUND",
+        "NOT_BOUND",
+        "NOT_HELD",
+        "PAYMENT_KNOWN",
+        "RUN_KNOWN",
+        "RUN_MOVED",
+    ),
+    *("RUN_MOVED", "SHARD_MERGED", "SHARD_SHORT", "SPONSOR_KNOWN"),
 }
 """Answered by the service itself, and never heard outside it."""
 
 CUSTOMERS = {
     *("BUDGET_SHORT", "CAMPAIGN_NOT_OPEN", "CODE_REFUSED", "NOTHING_TO_DISCOUNT", "ORDER_TOO_SMALL"),
     *("USER_LIMIT_REACHED", "BIRTHDAY_FIXED", "NOT_CONVERTIBLE", "NOT_ENOUGH_POINTS", "PARTNER_REFUSED"),
-    *("TOO_MANY_HOLDS", "UNKNOWN_CONVERSION", "UNKNOWN_PARTNER"),
+    *("NO_CAR_YET", "TOO_MANY_HOLDS", "UNKNOWN_CONVERSION", "UNKNOWN_PARTNER"),
 }
 """Only customers hear these; operations look them up."""
 

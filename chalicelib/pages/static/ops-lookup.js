@@ -10,6 +10,7 @@ import "./ops-money.js";
 const BY = ["code", "coupon_id", "customer_id", "order_id", "checkout_id"];
 
 const MOST_POINTS = 1_000_000;
+const NUMBER = { inputmode: "numeric", maxlength: "9" };
 
 export async function open({ place, say }) {
   learn(words);
@@ -31,7 +32,7 @@ export async function open({ place, say }) {
   }
 
   function drawFound() {
-    find("found-money")?.replaceChildren(...(found ? all(found, grant) : []));
+    find("found-money")?.replaceChildren(...(found ? all(found, granting) : []));
   }
 
   /** The form is not busy while somebody thinks it over. */
@@ -43,13 +44,36 @@ export async function open({ place, say }) {
 
   /** What is given cannot be taken back: asked once more, with the name and the number. */
   async function give(customer, points, reason) {
-    const done = await sure("do.grant", { customer, points: grouped(points) }, () => send("v1/ops/points/grants", { customer_id: customer, points, reason }));
-    if (!done) return;
+    let made = null;
+    const ask = async () => (made = await send("v1/ops/points/grants", { customer_id: customer, points, reason }));
+    if (await sure("do.grant", { customer, points: grouped(points) }, ask)) await told(customer, made);
+  }
+
+  /** What a colleague asked for, said once more by whoever approves it. */
+  async function approve(form) {
+    const { customer } = found;
+    const [grant, points] = [form.elements.grant_id.value.trim(), numberOf(form.elements.approved.value)];
+    if (!allRight(form, [["grant_id", grant !== ""], ["approved", points >= 1 && points <= MOST_POINTS]])) return;
+    await told(customer, await send(`v1/ops/points/grants/${encodeURIComponent(grant)}/approve`, { customer_id: customer, points }));
+  }
+
+  async function told(customer, { state, points, grant_id: grant }) {
     found = { ...((await get(path).catch(shrug)) ?? found), customer };
     drawFound();
-    say(word("do.grant.done", { customer, points: grouped(points) }));
+    say(word(state === "ASKED" ? "do.grant.waits" : "do.grant.done", { customer, points: grouped(points), grant }));
     find("points-title")?.focus();
   }
+
+  const granting = () =>
+    h(
+      "details",
+      {},
+      h("summary", {}, word("grant.open")),
+      doing(h("form", { id: "grant" }, h("div.pair", {}, field("points", { ...NUMBER, hint: word("grant.hint") }), field("reason", { maxlength: "200", hint: word("grant.reason.hint") })), foot(word("grant.go"), "secondary")), grant),
+      h("h3", {}, word("approve.title")),
+      h("p.hint", {}, word("approve.hint")),
+      doing(h("form", { id: "approve" }, h("div.pair", {}, field("grant_id", { maxlength: "128", spellcheck: "false", autocapitalize: "none" }), field("approved", NUMBER)), foot(word("approve.go"), "secondary")), approve),
+    );
 
   function draw() {
     const options = BY.map((value) => ({ value, text: word(`lookup.by.${value}`) }));
@@ -60,12 +84,12 @@ export async function open({ place, say }) {
   return { title: () => word("lookup.title"), draw };
 }
 
-function all({ coupons, attempts, refusals, looked, points }, grant) {
+function all({ coupons, attempts, refusals, looked, points }, granting) {
   if (!coupons.length && !attempts.length && !refusals.length && !points) return [panel("found-title", word("lookup.none"))];
   const heads = (...names) => names.map((name) => word(`lookup.${name}`));
   return [
     coupons.length ? panel("found-title", word("lookup.coupons"), table(word("lookup.coupons"), heads("coupons", "state", "owner", "used"), coupons.map(couponRow))) : "",
-    points ? panel("points-title", word("lookup.points"), h("p", {}, word("lookup.points.is", { balance: grouped(points.balance), held: grouped(points.held), debt: grouped(points.debt) })), granting(grant)) : "",
+    points ? panel("points-title", word("lookup.points"), h("p", {}, word("lookup.points.is", { balance: grouped(points.balance), held: grouped(points.held), debt: grouped(points.debt) })), granting()) : "",
     panel(coupons.length ? "attempts-title" : "found-title", word("lookup.attempts"), attempts.length ? h("ul.plain.attempts", {}, attempts.map(attempt)) : h("p.hint", {}, word("lookup.none"))),
     panel("refusals-title", word("lookup.refusals"), refusals.length ? table(word("lookup.refusals"), heads("at", "reason", "order"), refusals.map(refusalRow)) : h("p.calm", {}, word("lookup.refusals.none")), h("p.hint", {}, word(looked.complete ? "lookup.since" : "lookup.part", { when: momentOf(looked.since) }))),
   ].filter(Boolean);
@@ -73,14 +97,6 @@ function all({ coupons, attempts, refusals, looked, points }, grant) {
 
 /** A coupon's id begins with its campaign's. */
 const couponRow = ({ coupon_id: id, state, customer_id: customer, used_by: by }) => [h("a", { href: `#campaigns/${encodeURIComponent(id.split(".")[0])}` }, id), named("coupon.is", state), customer ?? "", by ?? ""];
-
-const granting = (grant) =>
-  h(
-    "details",
-    {},
-    h("summary", {}, word("grant.open")),
-    doing(h("form", { id: "grant" }, h("div.pair", {}, field("points", { inputmode: "numeric", maxlength: "9", hint: word("grant.hint") }), field("reason", { maxlength: "200", hint: word("grant.reason.hint") })), foot(word("grant.go"), "secondary")), grant),
-  );
 
 const named = (kind, state) => (hasWord(`${kind}.${state}`) ? word(`${kind}.${state}`) : state);
 

@@ -35,6 +35,8 @@ export const words = {
   "problem.COUPON_VOID": ["이미 못 쓰게 한 쿠폰이에요.", "This coupon is void already."],
   "problem.COUPON_MOVED": ["그사이 쿠폰이 쓰였거나 돌아왔어요. 다시 찾아봐 주세요.", "The coupon was used or given back meanwhile. Please look it up again."],
 
+  "problem.OWN_GRANT": ["내가 적어 둔 포인트는 내가 승인할 수 없어요. 다른 담당자에게 부탁해 주세요.", "Whoever asked for these points cannot approve them. Please ask a colleague."],
+  "problem.UNKNOWN_GRANT": ["승인할 것이 없어요. 번호와 고객, 포인트가 모두 같은지 확인해 주세요.", "There is nothing to approve: the number, the customer and the points must all be those that were asked for."],
   "problem.LASTS_TOO_LONG": ["포인트는 오늘부터 2년 안에 끝나야 해요.", "Points must end between today and two years from now."],
   "problem.ENTRIES_MISSING": ["이 고객의 포인트 내역에 빠진 줄이 있어요. 개발팀에 알려 주세요.", "Entries of this wallet are missing. Please tell the engineers."],
   "problem.WALLET_MOVED": ["그사이 포인트가 바뀌었어요. 한 번 더 눌러 주세요.", "The points have moved meanwhile. Please press once more."],
