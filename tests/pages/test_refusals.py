@@ -18,7 +18,8 @@ ANSWERED = (Busy, TooMany, Unauthenticated)
 """Whatever their code: asked again, told how long to wait, signed out."""
 
 INSIDE = {
-    *("ALREADY_BOOKED", "ALREADY_DONE", "ALREADY_RESERVED", "BATCH_MOVED", "CODE_TAKEN", "GIFT_OVER"),
+    *("ALREADY_BOOKED", "ALREADY_DONE", "ALREADY_RESERVED", "BATCH_MOVED", "CODE_TAKEN"),
+    *("COUPON_DOOMED", "GIFT_OVER"),
     *(
         "MOVED_ON",
         "NOT_ALONE",

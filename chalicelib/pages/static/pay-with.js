@@ -6,7 +6,12 @@ import { token } from "./sign-in.js";
 import { words } from "./words-pay-with.js";
 
 learn(words);
-document.head.append(Object.assign(document.createElement("link"), { rel: "stylesheet", href: new URL("pay-with.css", import.meta.url).href }));
+const style = Object.assign(document.createElement("link"), { rel: "stylesheet", href: new URL("pay-with.css", import.meta.url).href });
+
+await new Promise((done) => {
+  style.onload = style.onerror = done; // otherwise a coupon moves away under the finger
+  document.head.append(style);
+});
 
 const NOTHING = { coupons: [], points: 0 };
 export const NONE = { coupon_id: null, points: 0 };
