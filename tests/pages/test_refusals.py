@@ -18,19 +18,9 @@ ANSWERED = (Busy, TooMany, Unauthenticated)
 """Whatever their code: asked again, told how long to wait, signed out."""
 
 INSIDE = {
-    *("ALREADY_BOOKED", "ALREADY_DONE", "ALREADY_RESERVED", "BATCH_MOVED", "CODE_TAKEN"),
-    *("COUPON_DOOMED", "GIFT_OVER"),
-    *(
-        "MOVED_ON",
-        "NOT_ALONE",
-        "NOT_AS_FOUND",
-        "NOT_BOUND",
-        "NOT_HELD",
-        "PAYMENT_KNOWN",
-        "RUN_KNOWN",
-        "RUN_MOVED",
-    ),
-    *("RUN_MOVED", "SHARD_MERGED", "SHARD_SHORT", "SPONSOR_KNOWN"),
+    *("ALREADY_BOOKED", "ALREADY_DONE", "ALREADY_RESERVED", "BATCH_MOVED", "CODE_TAKEN", "COUPON_DOOMED"),
+    *("GIFT_OVER", "MOVED_ON", "NOT_ALONE", "NOT_AS_FOUND", "NOT_BOUND", "NOT_HELD", "PAYMENT_KNOWN"),
+    *("RUN_KNOWN", "RUN_MOVED", "SHARD_MERGED", "SHARD_SHORT", "SPONSOR_KNOWN"),
 }
 """Answered by the service itself, and never heard outside it."""
 
