@@ -693,6 +693,7 @@ RULES: dict[str, Rule] = {
     "CouponUsed": lambda market, moments, by, about, it: any(
         about["coupon"] not in each.free for each in moments
     ),
+    "CouponVoid": lambda market, moments, by, about, it: market.truths.void(about["coupon"]),
     "UnknownCoupon": lambda market, moments, by, about, it: (
         about["coupon"] not in market.truths.coupons or CUSTOMERS[int(about["coupon"][1:]) % 4].id != by.id
     ),

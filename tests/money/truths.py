@@ -138,6 +138,10 @@ class Truths:
             for account, amount in json.loads(row["movement"]["S"])["entry"]["legs"]:
                 self.moved.setdefault(name, Counter())[account.rpartition("/")[2]] += amount
 
+    def void(self, coupon: str) -> bool:
+        """For good: it came back after its campaign had ended."""
+        return bool(of(self.coupons[coupon], "state") == "VOID" and of(self.campaign, "state") == "CLOSED")
+
     # --- truths --------------------------------------------------------------------------------------------
 
     def look(self) -> None:
