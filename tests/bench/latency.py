@@ -13,9 +13,11 @@ from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 from infra.local.place import STAGE, client
-from infra.local.stack import up
+from infra.local.servers import EMULATOR
+from infra.local.stack import down, up
 from tests.bench.bare import OUR_CALLS, PUBLISH, Bare, answering, deployed
 from tests.stack.cars import Drive, Garage
 
@@ -92,7 +94,16 @@ def theirs(bare: Bare, path: str) -> Callable[[], Callable[[], bool]]:
 
 
 def measure() -> Latency:
-    stack = up()
+    """The stack is stopped at the end, whatever happened, unless it was up before."""
+    was_up = EMULATOR.pid() is not None
+    try:
+        return _measured(up())
+    finally:
+        if not was_up:
+            down()
+
+
+def _measured(stack: dict[str, Any]) -> Latency:
     bare = deployed()
     with tempfile.TemporaryDirectory() as folder, ExitStack() as on_air:
         garage = Garage(stack, Path(folder))
